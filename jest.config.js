@@ -1,0 +1,26 @@
+/** @type {import('jest').Config} */
+const base = {
+  preset: 'ts-jest/presets/default-esm',
+  testEnvironment: 'node',
+  transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
+  // TypeScript rewrites `./x.ts` to `./x.js` when ts-jest emits; the files on disk are the `.ts` ones.
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleFileExtensions: ['ts', 'js', 'json'],
+}
+
+/** @type {import('jest').Config} */
+export default {
+  projects: [
+    ...['unit', 'integration', 'e2e'].map((name) => ({
+      ...base,
+      displayName: name,
+      testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
+    })),
+    {
+      ...base,
+      displayName: 'func-local',
+      testMatch: ['<rootDir>/packages/func-local/test/**/*.test.ts'],
+    },
+  ],
+  collectCoverageFrom: ['src/**/*.ts'],
+}
