@@ -1,0 +1,12 @@
+import { app, type HttpHandler } from '@azure/functions'
+import type { OrderService } from '../service.ts'
+
+/** `GET /api/hello?name=`: a greeting, as a JSON string. */
+export function helloHandler(service: OrderService): HttpHandler {
+  return (request) => ({ jsonBody: service.greet(request.query.get('name')) })
+}
+
+/** Registers `hello`: anonymous, and touching no storage, so it also tells whether the app is up. */
+export function registerHello(service: OrderService): void {
+  app.http('hello', { methods: ['GET'], authLevel: 'anonymous', handler: helloHandler(service) })
+}

@@ -1,0 +1,37 @@
+import { app, type HttpHandler, type HttpRequest, type HttpResponseInit } from '@azure/functions'
+import { logOrder } from '../log.ts'
+import type { OrderRecord } from '../order.ts'
+import { prefersAsync, readOrder } from '../orderRequest.ts'
+import { RETRY_AFTER_SECONDS } from '../problem.ts'
+import type { OrderService } from '../service.ts'
+import { answering } from './http.ts'
+
+/** `POST /api/order`: processes an order now, or with `Prefer: respond-async` accepts it for the queue. */
+export function orderHandler(service: OrderService): HttpHandler {
+  return answering(async (request, context) => {
+    const draft = await readOrder(request)
+    const prefer = request.headers.get('prefer')
+    const order = await (prefersAsync(prefer) ? service.accept(draft) : service.place(draft))
+    logOrder(context, { outcome: order.status, via: 'http', orderId: order.id })
+    return order.status === 'processed' ? { status: 200, jsonBody: order } : acceptedResponse(request, order)
+  })
+}
+
+function acceptedResponse(request: HttpRequest, order: OrderRecord): HttpResponseInit {
+  const url = new URL(request.url)
+  return {
+    status: 202,
+    headers: {
+      location: `${url.origin}${url.pathname.replace(/\/+$/, '')}/${order.id}`,
+      // RFC 7240 §3: says that the preference was honoured.
+      'preference-applied': 'respond-async',
+      'retry-after': String(RETRY_AFTER_SECONDS),
+    },
+    jsonBody: order,
+  }
+}
+
+/** Registers `order`. */
+export function registerOrder(service: OrderService): void {
+  app.http('order', { methods: ['POST'], authLevel: 'function', handler: orderHandler(service) })
+}

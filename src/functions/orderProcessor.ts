@@ -1,0 +1,60 @@
+import { app, type InvocationContext, type StorageQueueHandler } from '@azure/functions'
+import { failureOf, logOrder, type OrderEvent } from '../log.ts'
+import type { OrderService } from '../service.ts'
+import { ORDERS_QUEUE, STORAGE_CONNECTION } from '../storage/names.ts'
+
+/** Storage queue trigger on `orders`: processes one queued order. */
+export function orderProcessorHandler(
+  service: OrderService,
+  maxDequeueCount: number,
+): StorageQueueHandler<Uint8Array> {
+  return async (message, context) => {
+    const delivery = deliveryOf(context)
+    try {
+      const result = await service.process({
+        message,
+        messageId: delivery.messageId,
+        last: delivery.dequeueCount >= maxDequeueCount,
+      })
+      logOrder(context, {
+        ...delivery,
+        ...(result.outcome === 'processed'
+          ? { outcome: 'processed', orderId: result.order.id }
+          : {
+              outcome: 'poisoned',
+              orderId: result.orderId,
+              reason: failureOf(result.reason).reason,
+            }),
+      })
+    } catch (error) {
+      logOrder(context, { ...delivery, ...failureOf(error) })
+      throw error
+    }
+  }
+}
+
+function deliveryOf({ triggerMetadata = {} }: InvocationContext): Omit<OrderEvent, 'outcome'> & {
+  readonly messageId: string
+  readonly dequeueCount: number
+} {
+  const insertedAt = Date.parse(String(triggerMetadata['insertionTime']))
+  return {
+    via: 'queue',
+    messageId: String(triggerMetadata['id']),
+    dequeueCount: Number(triggerMetadata['dequeueCount']),
+    queuedForMs: Number.isNaN(insertedAt) ? undefined : Math.max(0, Date.now() - insertedAt),
+  }
+}
+
+/** Registers `orderProcessor`. `maxDequeueCount` is the host's: the last delivery is told by it. */
+export function registerOrderProcessor(service: OrderService, maxDequeueCount: number): void {
+  const trigger = {
+    queueName: ORDERS_QUEUE,
+    connection: STORAGE_CONNECTION,
+    // The handler gets the message's exact bytes. As text it would be parsed, and its fields would overwrite the
+    // metadata: {"id": "x", "dequeueCount": 99}. Every trigger has the property, the library's types lack it:
+    // https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Description/FunctionMetadata.cs
+    dataType: 'binary',
+  }
+  app.storageQueue('orderProcessor', { ...trigger, handler: orderProcessorHandler(service, maxDequeueCount) })
+}

@@ -1,0 +1,29 @@
+import { app, type HttpHandler } from '@azure/functions'
+import { RETRY_AFTER_SECONDS } from '../problem.ts'
+import type { OrderService } from '../service.ts'
+import { answering } from './http.ts'
+
+/** `GET /api/order/{id}`: the record under an id. */
+export function orderStatusHandler(service: OrderService): HttpHandler {
+  return answering(async (request) => {
+    const order = await service.lookUp(request.params['id'] ?? '')
+    return {
+      status: 200,
+      headers: {
+        'cache-control': 'no-store',
+        ...(order.status === 'accepted' && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
+      },
+      jsonBody: order,
+    }
+  })
+}
+
+/** Registers `orderStatus`. */
+export function registerOrderStatus(service: OrderService): void {
+  app.http('orderStatus', {
+    methods: ['GET'],
+    authLevel: 'function',
+    route: 'order/{id}',
+    handler: orderStatusHandler(service),
+  })
+}

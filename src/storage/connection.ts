@@ -1,0 +1,54 @@
+import { STORAGE_CONNECTION } from './names.ts'
+
+/** How storage is reached: with a connection string (locally, Azurite), or as the identity the app runs under. */
+export type StorageConnection =
+  | { readonly kind: 'connectionString'; readonly connectionString: string }
+  | {
+      readonly kind: 'identity'
+      readonly queueServiceUri: string
+      readonly tableServiceUri: string
+      /** Client id of a user-assigned managed identity; without it, the system-assigned one. */
+      readonly clientId?: string
+    }
+
+/** The settings don't say how to reach storage. */
+export class StorageSettingsError extends Error {
+  override readonly name = 'StorageSettingsError'
+}
+
+/**
+ * Reads the settings that the Functions host itself reads, so that one configuration serves both.
+ * https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
+ *
+ * @throws StorageSettingsError naming the settings that are missing
+ */
+export function storageConnection(environment: NodeJS.ProcessEnv): StorageConnection {
+  // The host's configuration knows no case; an empty value is as good as none.
+  const settings = new Map(
+    Object.entries(environment).flatMap(([name, value]) => (value ? [[name.toLowerCase(), value]] : [])),
+  )
+  const setting = (suffix = '') => settings.get(`${STORAGE_CONNECTION}${suffix}`.toLowerCase())
+
+  const connectionString = setting()
+  if (connectionString !== undefined) return { kind: 'connectionString', connectionString }
+
+  const account = setting('__accountName')
+  const serviceUri = (service: 'queue' | 'table') =>
+    setting(`__${service}ServiceUri`) ?? (account && `https://${account}.${service}.core.windows.net`)
+  const queueServiceUri = serviceUri('queue')
+  const tableServiceUri = serviceUri('table')
+  if (queueServiceUri === undefined || tableServiceUri === undefined) {
+    throw new StorageSettingsError(
+      `Storage is not configured. Set ${STORAGE_CONNECTION} to a connection string (UseDevelopmentStorage=true for ` +
+        `Azurite), or ${STORAGE_CONNECTION}__accountName, or both ${STORAGE_CONNECTION}__queueServiceUri and ` +
+        `${STORAGE_CONNECTION}__tableServiceUri, to use an identity.`,
+    )
+  }
+  const clientId = setting('__clientId')
+  return {
+    kind: 'identity',
+    queueServiceUri,
+    tableServiceUri,
+    ...(clientId !== undefined && { clientId }),
+  }
+}

@@ -1,0 +1,40 @@
+import type { OrderQueues, OrderRecords, WriteResult } from '../service.ts'
+
+/** The service's storage ports. */
+export interface OrderStorage {
+  readonly records: OrderRecords
+  readonly queues: OrderQueues
+}
+
+/**
+ * Storage that is loaded when it is first used, so that the app starts without it and `hello` never waits for it.
+ * Loading that fails is tried again on the next use.
+ */
+export function lazyStorage(load: () => Promise<OrderStorage>): OrderStorage {
+  let loading: Promise<OrderStorage> | undefined
+  function storage(): Promise<OrderStorage> {
+    loading ??= load().catch((error: unknown) => {
+      loading = undefined
+      throw error
+    })
+    return loading
+  }
+  async function write(operation: (records: OrderRecords) => Promise<WriteResult>): Promise<WriteResult> {
+    try {
+      return await operation((await storage()).records)
+    } catch (cause) {
+      return { written: false, cause }
+    }
+  }
+  return {
+    records: {
+      read: async (id) => (await storage()).records.read(id),
+      create: (record) => write((records) => records.create(record)),
+      replace: (record, etag) => write((records) => records.replace(record, etag)),
+    },
+    queues: {
+      send: async (message) => (await storage()).queues.send(message),
+      poison: async (message) => (await storage()).queues.poison(message),
+    },
+  }
+}

@@ -1,0 +1,27 @@
+import { RestError, type QueueClient } from '@azure/storage-queue'
+import type { OrderQueues } from '../service.ts'
+import { operationTimeout } from './timeout.ts'
+
+/** The queue a message goes to, and the one it can't be processed from; created on first use when missing. */
+export function storageOrderQueues(clients: { orders: QueueClient; poison: QueueClient }): OrderQueues {
+  return {
+    send: (message) => send(clients.orders, message),
+    poison: (message) => send(clients.poison, message),
+  }
+}
+
+async function send(queue: QueueClient, message: Uint8Array): Promise<void> {
+  // Base64 is what the Functions host reads queue messages as unless host.json says otherwise.
+  const text = Buffer.from(message).toString('base64')
+  const abortSignal = operationTimeout()
+  // Without a time to live of -1 a message is gone after 7 days.
+  const put = () => queue.sendMessage(text, { messageTimeToLive: -1, abortSignal })
+  try {
+    await put()
+  } catch (error) {
+    // https://learn.microsoft.com/rest/api/storageservices/queue-service-error-codes
+    if (!(error instanceof RestError) || error.code !== 'QueueNotFound') throw error
+    await queue.createIfNotExists({ abortSignal })
+    await put()
+  }
+}

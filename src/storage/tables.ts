@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import { RestError, type TableClient, type TableEntity } from '@azure/data-tables'
+import * as v from 'valibot'
+import type { OrderRecord } from '../order.ts'
+import type { OrderRecords, WriteResult } from '../service.ts'
+import { operationTimeout } from './timeout.ts'
+
+const storedOrderSchema = v.variant('status', [
+  v.object({
+    rowKey: v.string(),
+    item: v.string(),
+    quantity: v.number(),
+    status: v.literal('accepted'),
+    acceptedAt: v.string(),
+  }),
+  v.object({
+    rowKey: v.string(),
+    item: v.string(),
+    quantity: v.number(),
+    status: v.literal('processed'),
+    message: v.string(),
+    acceptedAt: v.optional(v.string()),
+    processedAt: v.string(),
+  }),
+])
+
+/** Order records in an Azure Storage table, which is created on first use when it is missing. */
+export function tableOrderRecords(table: TableClient): OrderRecords {
+  async function write(operation: (abortSignal: AbortSignal) => Promise<unknown>): Promise<WriteResult> {
+    const abortSignal = operationTimeout()
+    try {
+      await operation(abortSignal).catch(async (error: unknown) => {
+        if (!isMissing(error, 'TableNotFound')) throw error
+        await table.createTable({ abortSignal })
+        await operation(abortSignal)
+      })
+      return { written: true }
+    } catch (cause) {
+      return { written: false, cause }
+    }
+  }
+
+  return {
+    async read(id) {
+      try {
+        const entity = await table.getEntity(partitionKey(id), id, { abortSignal: operationTimeout() })
+        return { record: toRecord(entity), etag: entity.etag }
+      } catch (error) {
+        if (isMissing(error, 'ResourceNotFound') || isMissing(error, 'TableNotFound')) return undefined
+        throw error
+      }
+    },
+    create: (record) => write((abortSignal) => table.createEntity(toEntity(record), { abortSignal })),
+    replace: (record, etag) =>
+      // Without an ETag of its own updateEntity would overwrite whatever is there.
+      write((abortSignal) => table.updateEntity(toEntity(record), 'Replace', { etag, abortSignal })),
+  }
+}
+
+/** First two hex digits of SHA-256(id): 256 partitions, so that none is hot. */
+export function partitionKey(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, 2)
+}
+
+function toEntity({ id, ...properties }: OrderRecord): TableEntity<Omit<OrderRecord, 'id'>> {
+  return { partitionKey: partitionKey(id), rowKey: id, ...properties }
+}
+
+/** Always in the same order, so that every answer about a processed order is the same, byte for byte. */
+function toRecord(entity: unknown): OrderRecord {
+  const stored = v.parse(storedOrderSchema, entity)
+  const { rowKey: id, item, quantity } = stored
+  if (stored.status === 'accepted') {
+    return { id, item, quantity, status: 'accepted', acceptedAt: stored.acceptedAt }
+  }
+  const { message, acceptedAt, processedAt } = stored
+  return {
+    id,
+    item,
+    quantity,
+    status: 'processed',
+    message,
+    ...(acceptedAt !== undefined && { acceptedAt }),
+    processedAt,
+  }
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes */
+function isMissing(error: unknown, code: 'TableNotFound' | 'ResourceNotFound'): boolean {
+  if (!(error instanceof RestError) || error.statusCode !== 404) return false
+  const details = error.details as { odataError?: { code?: string } } | undefined
+  return (details?.odataError?.code ?? error.code) === code
+}
