@@ -22,6 +22,9 @@ export interface OrderEvent {
   readonly reason?: string | undefined
 }
 
+/** Longest reason in a line: a client that makes a thousand faults can't fill the log with them. */
+const MAX_REASON_LENGTH = 2000
+
 /** How an order can fail. */
 export type FailureOutcome =
   'malformed' | 'invalid' | 'conflict' | 'too-large' | 'not-found' | 'unavailable' | 'error'
@@ -42,7 +45,8 @@ export function logOrder(context: InvocationContext, event: OrderEvent): void {
  * line or steer a terminal, so control characters that JSON leaves alone are escaped too.
  */
 export function logLine(event: OrderEvent): string {
-  return JSON.stringify({ event: 'order', ...event }).replaceAll(
+  const reason = event.reason?.slice(0, MAX_REASON_LENGTH)
+  return JSON.stringify({ event: 'order', ...event, reason }).replaceAll(
     /[\u007f-\u009f\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )

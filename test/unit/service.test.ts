@@ -1,0 +1,367 @@
+import { beforeEach, describe, expect, it, test } from '@jest/globals'
+import {
+  InvalidOrderError,
+  MalformedJsonError,
+  OrderConflictError,
+  OrderNotFoundError,
+  StorageUnavailableError,
+} from '../../src/errors.ts'
+import type { OrderRecord } from '../../src/order.ts'
+import { createService, type OrderService, type ServicePorts } from '../../src/service.ts'
+import { memoryStorage, type MemoryStorage } from '../support/memoryStorage.ts'
+
+const NOON = '2026-01-02T12:00:00.000Z'
+const LATER = '2026-01-02T12:00:05.000Z'
+const bytes = (text: string) => new TextEncoder().encode(text)
+const text = (message: Uint8Array | undefined) => new TextDecoder().decode(message)
+
+let storage: MemoryStorage
+let time: string
+let service: OrderService
+
+function serviceOver(ports: Partial<ServicePorts> = {}): OrderService {
+  let made = 0
+  return createService({
+    records: storage.records,
+    queues: storage.queues,
+    now: () => new Date(time),
+    newId: () => `new-${++made}`,
+    ...ports,
+  })
+}
+
+beforeEach(() => {
+  storage = memoryStorage()
+  time = NOON
+  service = serviceOver()
+})
+
+const widget = { item: 'widget', quantity: 1 }
+const processedWidget = {
+  id: 'a1',
+  item: 'widget',
+  quantity: 1,
+  status: 'processed',
+  message: 'Order for widget processed!',
+  processedAt: NOON,
+}
+
+const stored = (id: string) => storage.table.get(id)?.record
+const outage = new Error('connect ECONNREFUSED')
+const noAnswer = () => Promise.resolve({ written: false, cause: outage } as const)
+
+describe('greet', () => {
+  it('greets everyone', () => {
+    expect(service.greet()).toBe('Hello from Azure Functions!')
+    expect(service.greet(null)).toBe('Hello from Azure Functions!')
+    expect(service.greet('  ')).toBe('Hello from Azure Functions!')
+  })
+
+  it('greets somebody by name', () => {
+    expect(service.greet('Ada')).toBe('Hello, Ada!')
+  })
+})
+
+describe('place', () => {
+  it('processes an order and answers the record as stored', async () => {
+    expect(await service.place({ ...widget, id: 'a1' })).toStrictEqual(processedWidget)
+    expect(stored('a1')).toStrictEqual(processedWidget)
+    expect(storage.orders).toStrictEqual([])
+  })
+
+  it('gives an order without an id a new one', async () => {
+    expect((await service.place(widget)).id).toBe('new-1')
+    expect((await service.place(widget)).id).toBe('new-2')
+  })
+
+  it('answers a retry with the first record, byte for byte', async () => {
+    const first = await service.place({ ...widget, id: 'a1' })
+    time = LATER
+    expect(JSON.stringify(await service.place({ ...widget, id: 'a1' }))).toBe(JSON.stringify(first))
+  })
+
+  it('refuses the same id with other content, and leaves the record as it was', async () => {
+    await service.place({ ...widget, id: 'a1' })
+    await expect(service.place({ id: 'a1', item: 'widget', quantity: 2 })).rejects.toThrow(OrderConflictError)
+    await expect(service.place({ id: 'a1', item: 'gadget', quantity: 1 })).rejects.toThrow(OrderConflictError)
+    expect(stored('a1')).toStrictEqual(processedWidget)
+  })
+
+  it('processes an order that was accepted, and keeps the time of that', async () => {
+    await service.accept({ ...widget, id: 'a1' })
+    time = LATER
+    const order = await service.place({ ...widget, id: 'a1' })
+    expect(order).toStrictEqual({ ...processedWidget, acceptedAt: NOON, processedAt: LATER })
+    expect(stored('a1')).toStrictEqual(order)
+  })
+
+  it('refuses other content than an accepted order has', async () => {
+    await service.accept({ ...widget, id: 'a1' })
+    await expect(service.place({ id: 'a1', item: 'gadget', quantity: 1 })).rejects.toThrow(OrderConflictError)
+    expect(stored('a1')?.status).toBe('accepted')
+  })
+
+  it('never says that an order was processed before it was accepted', async () => {
+    await service.accept({ ...widget, id: 'a1' })
+    time = '2026-01-02T11:59:59.000Z'
+    expect((await service.place({ ...widget, id: 'a1' })).processedAt).toBe(NOON)
+  })
+
+  it('does not guess when neither the write nor the read is answered', async () => {
+    const failing = { ...storage.records, create: noAnswer, read: () => Promise.reject(outage) }
+    const error: unknown = await serviceOver({ records: failing })
+      .place({ ...widget, id: 'a1' })
+      .catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(StorageUnavailableError)
+    expect(error).toMatchObject({ id: 'a1', cause: outage })
+  })
+
+  it('does not guess when the write is not answered and the record is not there', async () => {
+    const failing = { ...storage.records, create: noAnswer }
+    await expect(serviceOver({ records: failing }).place({ ...widget, id: 'a1' })).rejects.toThrow(
+      StorageUnavailableError,
+    )
+  })
+
+  it('finds its own write by reading when the answer to it was lost', async () => {
+    const { records } = storage
+    const lossy = {
+      ...records,
+      create: async (record: OrderRecord) => {
+        await records.create(record)
+        return noAnswer()
+      },
+    }
+    expect(await serviceOver({ records: lossy }).place({ ...widget, id: 'a1' })).toStrictEqual(
+      processedWidget,
+    )
+  })
+
+  it('finds its own replacement by reading when the answer to it was lost', async () => {
+    await service.accept({ ...widget, id: 'a1' })
+    const { records } = storage
+    const lossy = {
+      ...records,
+      replace: async (record: OrderRecord, etag: string) => {
+        await records.replace(record, etag)
+        return noAnswer()
+      },
+    }
+    const order = await serviceOver({ records: lossy }).place({ ...widget, id: 'a1' })
+    expect(order.status).toBe('processed')
+    expect(stored('a1')).toStrictEqual(order)
+  })
+
+  it('does not say processed while the record says accepted', async () => {
+    await service.accept({ ...widget, id: 'a1' })
+    const failing = { ...storage.records, replace: noAnswer }
+    await expect(serviceOver({ records: failing }).place({ ...widget, id: 'a1' })).rejects.toThrow(
+      StorageUnavailableError,
+    )
+    expect(stored('a1')?.status).toBe('accepted')
+  })
+})
+
+describe('accept', () => {
+  const acceptedWidget = { id: 'a1', item: 'widget', quantity: 1, status: 'accepted', acceptedAt: NOON }
+
+  it('enqueues the order and stores that it is accepted', async () => {
+    expect(await service.accept({ ...widget, id: 'a1' })).toStrictEqual(acceptedWidget)
+    expect(stored('a1')).toStrictEqual(acceptedWidget)
+    expect(storage.orders.map(text)).toStrictEqual(['{"id":"a1","item":"widget","quantity":1}'])
+  })
+
+  it('reads nothing for an id that it made itself', async () => {
+    const failing = { ...storage.records, read: () => Promise.reject(outage) }
+    expect(await serviceOver({ records: failing }).accept(widget)).toStrictEqual({
+      ...acceptedWidget,
+      id: 'new-1',
+    })
+  })
+
+  it('enqueues a retry again, in case the first message was lost, and answers the first record', async () => {
+    await service.accept({ ...widget, id: 'a1' })
+    time = LATER
+    expect(await service.accept({ ...widget, id: 'a1' })).toStrictEqual(acceptedWidget)
+    expect(storage.orders).toHaveLength(2)
+  })
+
+  it('answers an order that is processed already with its record, and enqueues nothing', async () => {
+    await service.place({ ...widget, id: 'a1' })
+    expect(await service.accept({ ...widget, id: 'a1' })).toStrictEqual(processedWidget)
+    expect(storage.orders).toStrictEqual([])
+  })
+
+  test.each(['place', 'accept'] as const)(
+    'refuses other content than was given to %s, and enqueues nothing',
+    async (way) => {
+      await service[way]({ ...widget, id: 'a1' })
+      const enqueued = storage.orders.length
+      await expect(service.accept({ id: 'a1', item: 'gadget', quantity: 1 })).rejects.toThrow(
+        OrderConflictError,
+      )
+      expect(storage.orders).toHaveLength(enqueued)
+    },
+  )
+
+  it('acknowledges nothing when the message is not known to be enqueued', async () => {
+    const failing = { ...storage.queues, send: () => Promise.reject(outage) }
+    await expect(serviceOver({ queues: failing }).accept({ ...widget, id: 'a1' })).rejects.toThrow(
+      StorageUnavailableError,
+    )
+    expect(stored('a1')).toBeUndefined()
+  })
+
+  it('acknowledges nothing, and enqueues nothing, when the record cannot be read first', async () => {
+    const failing = { ...storage.records, read: () => Promise.reject(outage) }
+    await expect(serviceOver({ records: failing }).accept({ ...widget, id: 'a1' })).rejects.toThrow(
+      StorageUnavailableError,
+    )
+    expect(storage.orders).toStrictEqual([])
+  })
+
+  it('acknowledges nothing when the record is not known to be stored', async () => {
+    const failing = { ...storage.records, create: noAnswer }
+    await expect(serviceOver({ records: failing }).accept({ ...widget, id: 'a1' })).rejects.toThrow(
+      StorageUnavailableError,
+    )
+  })
+
+  it('answers with the processed record when the processor was faster', async () => {
+    const fast = {
+      ...storage.queues,
+      send: async (message: Uint8Array) => {
+        await service.process({ message, messageId: 'm1', last: false })
+      },
+    }
+    expect(await serviceOver({ queues: fast }).accept({ ...widget, id: 'a1' })).toStrictEqual(processedWidget)
+  })
+
+  it('says conflict when other content got the id meanwhile', async () => {
+    const slow = {
+      ...storage.queues,
+      send: async () => {
+        await service.place({ id: 'a1', item: 'gadget', quantity: 1 })
+      },
+    }
+    await expect(serviceOver({ queues: slow }).accept({ ...widget, id: 'a1' })).rejects.toThrow(
+      OrderConflictError,
+    )
+  })
+})
+
+describe('process', () => {
+  const deliver = (message: string | Uint8Array, last = false, by = service) =>
+    by.process({ message: typeof message === 'string' ? bytes(message) : message, messageId: 'm1', last })
+
+  it('processes a queued order', async () => {
+    expect(await deliver('{"id":"a1","item":"widget"}')).toStrictEqual({
+      outcome: 'processed',
+      order: processedWidget,
+    })
+    expect(stored('a1')).toStrictEqual(processedWidget)
+  })
+
+  it("takes the queue message's own id for an order without one, so that a redelivery is the same order", async () => {
+    await deliver('{"item":"widget"}')
+    time = LATER
+    expect(await deliver('{"item":"widget"}')).toMatchObject({ order: { id: 'm1', processedAt: NOON } })
+    expect(storage.table.size).toBe(1)
+  })
+
+  it('processes an accepted order', async () => {
+    await service.accept({ ...widget, id: 'a1' })
+    time = LATER
+    await deliver(storage.orders[0] ?? '')
+    expect(stored('a1')).toStrictEqual({ ...processedWidget, acceptedAt: NOON, processedAt: LATER })
+  })
+
+  it('does not process a redelivered message again', async () => {
+    await deliver('{"id":"a1","item":"widget"}')
+    time = LATER
+    await deliver('{"id":"a1","item":"widget"}')
+    expect(stored('a1')).toStrictEqual(processedWidget)
+  })
+
+  test.each([
+    ['that is no JSON', bytes('hello'), MalformedJsonError],
+    ['that is empty', bytes(''), MalformedJsonError],
+    ['that is not UTF-8', Uint8Array.of(0x7b, 0xff, 0x7d), MalformedJsonError],
+    ['that is no order', bytes('{"item":""}'), InvalidOrderError],
+    ['with a prototype key', bytes('{"item":"x","__proto__":{}}'), InvalidOrderError],
+    ['with a lone surrogate', bytes('{"item":"\\ud800"}'), InvalidOrderError],
+  ])('puts a message %s on the poison queue at once, byte for byte', async (_, message, reason) => {
+    const result = await deliver(message)
+    expect(result).toMatchObject({ outcome: 'poisoned', reason: expect.any(reason) })
+    expect(storage.poisoned).toStrictEqual([message])
+    expect(storage.table.size).toBe(0)
+  })
+
+  it('puts a conflicting message on the poison queue and leaves the record as it was', async () => {
+    await service.place({ ...widget, id: 'a1' })
+    const message = '{ "id": "a1", "item": "gadget" }'
+    expect(await deliver(message)).toMatchObject({
+      outcome: 'poisoned',
+      orderId: 'a1',
+      reason: expect.any(OrderConflictError),
+    })
+    expect(storage.poisoned.map(text)).toStrictEqual([message])
+    expect(stored('a1')).toStrictEqual(processedWidget)
+  })
+
+  it('asks for another delivery when the poison queue does not take the message', async () => {
+    const failing = { ...storage.queues, poison: () => Promise.reject(outage) }
+    await expect(deliver('hello', false, serviceOver({ queues: failing }))).rejects.toBe(outage)
+    await expect(deliver('hello', true, serviceOver({ queues: failing }))).rejects.toBe(outage)
+  })
+
+  it('asks for another delivery while storage does not answer', async () => {
+    const failing = { ...storage.records, create: noAnswer, read: () => Promise.reject(outage) }
+    await expect(deliver('{"item":"x"}', false, serviceOver({ records: failing }))).rejects.toThrow(
+      StorageUnavailableError,
+    )
+    expect(storage.poisoned).toStrictEqual([])
+  })
+
+  it('puts the message on the poison queue when storage does not answer on the last delivery', async () => {
+    const failing = { ...storage.records, create: noAnswer, read: () => Promise.reject(outage) }
+    expect(await deliver('{"item":"x"}', true, serviceOver({ records: failing }))).toMatchObject({
+      outcome: 'poisoned',
+      orderId: 'm1',
+      reason: expect.any(StorageUnavailableError),
+    })
+    expect(storage.poisoned.map(text)).toStrictEqual(['{"item":"x"}'])
+  })
+
+  it('asks for another delivery after a bug, and on the last one saves the message from expiring', async () => {
+    const broken = serviceOver({
+      now: () => {
+        throw new TypeError('bug')
+      },
+    })
+    await expect(deliver('{"item":"x"}', false, broken)).rejects.toThrow('bug')
+    expect(await deliver('{"item":"x"}', true, broken)).toMatchObject({ outcome: 'poisoned' })
+    expect(storage.poisoned.map(text)).toStrictEqual(['{"item":"x"}'])
+  })
+})
+
+describe('lookUp', () => {
+  it('answers the record', async () => {
+    await service.place({ ...widget, id: 'a1' })
+    expect(await service.lookUp('a1')).toStrictEqual(processedWidget)
+  })
+
+  it('says so when there is none', async () => {
+    await expect(service.lookUp('a1')).rejects.toThrow(OrderNotFoundError)
+  })
+
+  it('asks storage nothing about what can be no id', async () => {
+    const failing = { ...storage.records, read: () => Promise.reject(outage) }
+    await expect(serviceOver({ records: failing }).lookUp("x' or '1'='1")).rejects.toThrow(OrderNotFoundError)
+  })
+
+  it('says so when storage does not answer', async () => {
+    const failing = { ...storage.records, read: () => Promise.reject(outage) }
+    await expect(serviceOver({ records: failing }).lookUp('a1')).rejects.toThrow(StorageUnavailableError)
+  })
+})
