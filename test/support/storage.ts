@@ -1,0 +1,50 @@
+import { TableClient } from '@azure/data-tables'
+import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
+import { ORDERS_QUEUE, ORDERS_TABLE, POISON_QUEUE } from '../../src/storage/names.ts'
+import { partitionKey } from '../../src/storage/tables.ts'
+
+/** What a test reads and writes of the app's storage, without the app. */
+export interface TestStorage {
+  readonly table: TableClient
+  readonly orders: QueueClient
+  readonly poison: QueueClient
+  /** The stored entity of an order, or undefined. */
+  entity(id: string): Promise<Record<string, unknown> | undefined>
+  /** Puts a message on `orders`, and makes the queue when it is missing. Answers the message's id. */
+  push(message: string | Uint8Array): Promise<string>
+  /** The messages on `orders-poison` now, decoded. */
+  poisoned(): Promise<Buffer[]>
+}
+
+/** Clients of their own, on the storage at a connection string. */
+export function testStorage(connectionString: string): TestStorage {
+  const queues = QueueServiceClient.fromConnectionString(connectionString)
+  const orders = queues.getQueueClient(ORDERS_QUEUE)
+  const poison = queues.getQueueClient(POISON_QUEUE)
+  const table = TableClient.fromConnectionString(connectionString, ORDERS_TABLE, {
+    allowInsecureConnection: true,
+  })
+  return {
+    table,
+    orders,
+    poison,
+    async entity(id) {
+      try {
+        return await table.getEntity(partitionKey(id), id)
+      } catch (error) {
+        if ((error as { statusCode?: number }).statusCode === 404) return undefined
+        throw error
+      }
+    },
+    async push(message) {
+      await orders.createIfNotExists()
+      const { messageId } = await orders.sendMessage(Buffer.from(message).toString('base64'))
+      return messageId
+    },
+    async poisoned() {
+      if (!(await poison.exists())) return []
+      const { peekedMessageItems } = await poison.peekMessages({ numberOfMessages: 32 })
+      return peekedMessageItems.map(({ messageText }) => Buffer.from(messageText, 'base64'))
+    },
+  }
+}
