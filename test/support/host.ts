@@ -70,10 +70,7 @@ async function watch(child: ChildProcess, url: string, readyPath: string): Promi
     })
   }
   const ended = once(child, 'exit').then((args) => args[0] as number | null)
-  let running = true
-  void ended.finally(() => {
-    running = false
-  })
+  const running = () => child.exitCode === null && child.signalCode === null
   const pid = child.pid
   if (pid === undefined) throw new Error('the host did not start')
 
@@ -95,14 +92,14 @@ async function watch(child: ChildProcess, url: string, readyPath: string): Promi
     },
     async kill() {
       // Its group: the worker goes with it.
-      if (running) process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
+      if (running()) process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
       await ended
     },
   }
 
   const end = performance.now() + START_TIMEOUT_MS
   for (;;) {
-    if (!running) throw new Error(`the host ended while it started:\n${printed}`)
+    if (!running()) throw new Error(`the host ended while it started:\n${printed}`)
     if (performance.now() > end) {
       await host.kill()
       throw new Error(`the host was not ready in time:\n${printed}`)
