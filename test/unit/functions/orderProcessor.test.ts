@@ -1,0 +1,90 @@
+import { beforeEach, expect, test } from '@jest/globals'
+import { InvocationContext } from '@azure/functions'
+import { orderProcessorHandler } from '../../../src/functions/orderProcessor.ts'
+import { createService, type ServicePorts } from '../../../src/service.ts'
+import { memoryStorage, type MemoryStorage } from '../../support/memoryStorage.ts'
+
+let storage: MemoryStorage
+let logged: string[]
+
+beforeEach(() => {
+  storage = memoryStorage()
+  logged = []
+})
+
+const outage = new Error('connect ECONNREFUSED')
+const failing: Partial<ServicePorts> = {
+  records: {
+    read: () => Promise.reject(outage),
+    create: () => Promise.resolve({ written: false, cause: outage }),
+    replace: () => Promise.resolve({ written: false, cause: outage }),
+  },
+}
+
+interface DeliveryOptions {
+  readonly dequeueCount?: number
+  readonly insertionTime?: string
+  readonly ports?: Partial<ServicePorts>
+}
+
+async function deliver(
+  message: string,
+  { dequeueCount = 1, insertionTime, ports = {} }: DeliveryOptions = {},
+): Promise<void> {
+  const service = createService({ ...storage, now: () => new Date(), newId: () => 'new', ...ports })
+  const context = new InvocationContext({
+    functionName: 'orderProcessor',
+    triggerMetadata: { id: 'message-1', dequeueCount, ...(insertionTime !== undefined && { insertionTime }) },
+    logHandler: (level, ...args) => logged.push(`${level}: ${args.map(String).join(' ')}`),
+  })
+  await orderProcessorHandler(service, 10)(new TextEncoder().encode(message), context)
+}
+
+const event = () => JSON.parse(logged[0]?.replace(/^\w+: /, '') ?? '') as Record<string, unknown>
+
+test('a queued order is processed and logged with its message', async () => {
+  await deliver('{"id":"a1","item":"widget"}', { insertionTime: new Date(Date.now() - 5000).toISOString() })
+  expect(storage.table.get('a1')?.record.status).toBe('processed')
+  expect(logged).toHaveLength(1)
+  expect(event()).toStrictEqual({
+    event: 'order',
+    outcome: 'processed',
+    via: 'queue',
+    orderId: 'a1',
+    messageId: 'message-1',
+    dequeueCount: 1,
+    queuedForMs: expect.any(Number),
+  })
+  expect(event()['queuedForMs']).toBeGreaterThanOrEqual(5000)
+})
+
+test("a message without an id is processed under the queue message's id", async () => {
+  await deliver('{"item":"widget"}')
+  expect([...storage.table.keys()]).toStrictEqual(['message-1'])
+})
+
+test('a message that can never succeed is poisoned, with the reason in the log', async () => {
+  await deliver('{"item":""}')
+  expect(storage.poisoned).toHaveLength(1)
+  expect(logged[0]).toMatch(/^warning: /)
+  expect(event()).toStrictEqual({
+    event: 'order',
+    outcome: 'poisoned',
+    via: 'queue',
+    messageId: 'message-1',
+    dequeueCount: 1,
+    reason: 'The order is not valid: /item must not be empty.',
+  })
+})
+
+test('storage that does not answer fails the delivery, so that the host delivers again', async () => {
+  await expect(deliver('{"item":"widget"}', { ports: failing, dequeueCount: 9 })).rejects.toThrow('not known')
+  expect(storage.poisoned).toStrictEqual([])
+  expect(event()).toMatchObject({ outcome: 'unavailable', orderId: 'message-1', dequeueCount: 9 })
+})
+
+test('on the last delivery the app itself puts the message on the poison queue', async () => {
+  await deliver('{"item":"widget"}', { ports: failing, dequeueCount: 10 })
+  expect(storage.poisoned).toHaveLength(1)
+  expect(event()).toMatchObject({ outcome: 'poisoned', orderId: 'message-1', dequeueCount: 10 })
+})
