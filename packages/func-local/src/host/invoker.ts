@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto'
+import { resolveExpression } from '../binding-expression.ts'
+import type { InvocationResponse, RetryContext, RpcException, TypedData } from '../protocol.ts'
+import type { BindingScope, InvocationOutcome, Registry, Services, TriggerEvent } from '../registry.ts'
+import { BindingError, RETURN_BINDING, type FunctionDefinition, type NamedBinding } from './function.ts'
+import { traceContext } from './trace-context.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+/** Runs one attempt of a function: inputs, handler, outputs, and the log lines around them. */
+export type Attempt = (event: TriggerEvent, retryContext?: RetryContext) => Promise<InvocationOutcome>
+
+/** Makes the function that runs one attempt; it never rejects. */
+export function createAttempt(
+  fn: FunctionDefinition,
+  worker: WorkerProcess,
+  registry: Registry,
+  services: Services,
+): Attempt {
+  const category = `Function.${fn.name}`
+  const { log } = services
+
+  return async (event, retryContext) => {
+    const invocationId = event.invocationId ?? randomUUID()
+    const started = performance.now()
+    log.write(
+      category,
+      'information',
+      `Executing 'Functions.${fn.name}' (Reason='${event.reason}', Id=${invocationId})`,
+    )
+    if (event.details !== undefined) log.write(category, 'information', `Trigger Details: ${event.details}`)
+    const duration = (): string => `${Math.round(performance.now() - started)}ms`
+    try {
+      const response = await run(invocationId, event, retryContext)
+      log.write(
+        category,
+        'information',
+        `Executed 'Functions.${fn.name}' (Succeeded, Id=${invocationId}, Duration=${duration()})`,
+      )
+      return { ok: true, response }
+    } catch (thrown) {
+      const error = exceptionOf(thrown)
+      log.write(
+        category,
+        'error',
+        `Executed 'Functions.${fn.name}' (Failed, Id=${invocationId}, Duration=${duration()})`,
+      )
+      log.write(category, 'error', describe(fn, error))
+      return { ok: false, error }
+    }
+  }
+
+  async function run(
+    invocationId: string,
+    event: TriggerEvent,
+    retryContext: RetryContext | undefined,
+  ): Promise<InvocationResponse> {
+    let bindingData: Readonly<Record<string, unknown>> | undefined
+    const scopeOf = (binding: NamedBinding): BindingScope => ({
+      fn,
+      binding,
+      services,
+      resolve: (template) => {
+        bindingData ??= { ...event.bindingData(), sys: { methodName: fn.name } }
+        return resolveExpression(template, { settings: services.settings, bindingData })
+      },
+    })
+    const inputs = await Promise.all(
+      fn.inputs.map(async (binding) => {
+        const data = await registry.binding(binding.type)?.input?.(scopeOf(binding))
+        return data === undefined ? [] : [{ name: binding.name, data }]
+      }),
+    )
+    const response = await worker.invoke({
+      invocationId,
+      functionId: fn.id,
+      inputData: [{ name: fn.trigger.name, data: event.data }, ...inputs.flat()],
+      triggerMetadata: event.metadata,
+      traceContext: event.trace ?? traceContext(),
+      ...(retryContext === undefined ? {} : { retryContext }),
+    })
+    if (response.exception !== undefined) throw new HandlerError(response.exception)
+    for (const binding of fn.outputs) {
+      const value = outputValue(response, binding.name)
+      if (value !== undefined) await registry.binding(binding.type)?.output?.(scopeOf(binding), value)
+    }
+    return response
+  }
+}
+
+/** The value the app gave to an output; `undefined` when it gave none. */
+export function outputValue(response: InvocationResponse, name: string): TypedData | undefined {
+  if (name === RETURN_BINDING) return response.returnValue ?? undefined
+  return response.outputData?.find((output) => output.name === name)?.data ?? undefined
+}
+
+/** The handler, or a hook, threw. */
+class HandlerError extends Error {
+  readonly exception: RpcException
+
+  constructor(exception: RpcException) {
+    super(exception.message)
+    this.exception = exception
+  }
+}
+
+function exceptionOf(thrown: unknown): RpcException {
+  if (thrown instanceof HandlerError) return thrown.exception
+  if (thrown instanceof BindingError) return { message: thrown.message, stackTrace: '' }
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+  return { message: error.message === '' ? error.name : error.message, stackTrace: error.stack ?? '' }
+}
+
+/** Worded as the real host words it; tools look for `Result: Failure`. */
+function describe(fn: FunctionDefinition, error: RpcException): string {
+  const text = `System.Private.CoreLib: Exception while executing function: Functions.${fn.name}. System.Private.CoreLib: Result: Failure\nException: ${error.message}`
+  return error.stackTrace === undefined || error.stackTrace === ''
+    ? text
+    : `${text}\nStack: ${error.stackTrace}`
+}

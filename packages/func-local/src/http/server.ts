@@ -1,0 +1,105 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Log } from '../host/log.ts'
+import type { Generation } from '../host/generation.ts'
+import type { HttpEndpoint } from '../registry.ts'
+import { pathOf } from './request.ts'
+import { writeStatus } from './response.ts'
+
+/** Where the host listens. */
+export interface HttpServer {
+  readonly port: number
+  /** Frees the port at once; resolves when the requests under way have been answered. */
+  readonly close: () => Promise<void>
+}
+
+/** The port is taken, or may not be used. */
+export class PortError extends Error {}
+
+const NOT_FOUND = 404
+const INTERNAL_ERROR = 500
+const IDLE_SWEEP_MS = 50
+
+/** Handles a request that is not for a function; `false` when it is none of its. */
+export type HostRoute = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>
+
+/**
+ * Opens the host's HTTP server. Requests wait until the app has loaded.
+ *
+ * @throws {PortError} when the address cannot be listened on.
+ */
+export async function openHttpServer(
+  address: { readonly host: string; readonly port: number },
+  generation: () => Promise<Generation>,
+  hostRoute: HostRoute,
+  log: Log,
+): Promise<HttpServer> {
+  // A function may take any time to receive or to answer; the real host sets no such limits either.
+  const server = createServer({ requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 130_000 })
+  server.on('request', (request, response) => {
+    dispatch(request, response).catch((error: unknown) => {
+      log.error(
+        `The request could not be handled: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      )
+      writeStatus(response, INTERNAL_ERROR)
+    })
+  })
+  await listen(server, address)
+  const bound = server.address()
+  return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
+    close: () => closeServer(server),
+  }
+
+  async function dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = pathOf(request.url ?? '/')
+    const end = target.search(/[?#]/)
+    const path = end < 0 ? target : target.slice(0, end)
+    if (await hostRoute(request, response, path)) return
+    const { functions } = await generation()
+    for (const { listener, disabled } of functions) {
+      const params = disabled ? undefined : matched(listener.endpoint, request.method ?? 'GET', path)
+      if (params !== undefined) {
+        await listener.endpoint?.handle(request, response, params)
+        return
+      }
+    }
+    request.resume()
+    writeStatus(response, NOT_FOUND)
+  }
+}
+
+function matched(
+  endpoint: HttpEndpoint | undefined,
+  method: string,
+  path: string,
+): Readonly<Record<string, string>> | undefined {
+  if (endpoint === undefined) return undefined
+  if (endpoint.methods.length > 0 && !endpoint.methods.includes(method)) return undefined
+  return endpoint.match(path.slice(1))
+}
+
+function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason =
+        error.code === 'EADDRINUSE'
+          ? `Port ${port} is unavailable. Close the process using that port, or specify another port using --port [-p].`
+          : `The host cannot listen on ${host}:${port} (${error.code ?? error.message}). Choose another with --address and --port.`
+      reject(new PortError(reason))
+    })
+    server.listen({ host, port, backlog: 2048 }, resolve)
+  })
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const sweep = setInterval(() => {
+      server.closeIdleConnections()
+    }, IDLE_SWEEP_MS)
+    server.close(() => {
+      clearInterval(sweep)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}

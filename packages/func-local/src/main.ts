@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArguments, UsageError, type StartOptions } from './arguments.ts'
+import { readHostConfig } from './config/host-config.ts'
+import { ConfigurationError } from './config/json-file.ts'
+import { readSettings } from './config/settings.ts'
+import { startHost, type RunningHost } from './host/host.ts'
+import { createLog, type Sink } from './host/log.ts'
+import { AppLoadError, WorkerExitError } from './host/worker-process.ts'
+import { PortError } from './http/server.ts'
+import { registry } from './types.ts'
+import { USAGE } from './usage.ts'
+
+const DEFAULT_PORT = 7071
+const LOOPBACK = '127.0.0.1'
+// In development the sources run as they are; installed, the bundles do.
+const inSource = import.meta.url.endsWith('.ts')
+const workerScript = fileURLToPath(new URL(inSource ? './worker/main.ts' : './worker.js', import.meta.url))
+
+await main(process.argv.slice(2))
+
+async function main(args: readonly string[]): Promise<void> {
+  const write = standardOutput()
+  try {
+    const command = parseArguments(args)
+    if (command.kind === 'help') write(USAGE)
+    else if (command.kind === 'version') write(`${packageVersion()}\n`)
+    else stopOnSignals(await start(command.options, write))
+  } catch (error) {
+    process.exitCode = 1
+    process.stderr.write(`${explain(error)}\n`)
+  }
+}
+
+async function start(options: StartOptions, write: Sink): Promise<RunningHost> {
+  const appDirectory = path.resolve(options.scriptRoot ?? '.')
+  const { settings, host } = readSettings(appDirectory, process.env)
+  const hostConfig = readHostConfig(appDirectory, settings)
+  const log = createLog(
+    {
+      verbose: options.verbose,
+      // https://no-color.org
+      colours: process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '',
+      levels: hostConfig.raw('logging.logLevel'),
+    },
+    write,
+  )
+  log.plain(`func-local ${packageVersion()}, Node.js ${process.version}: ${appDirectory}`)
+  return await startHost({
+    appDirectory,
+    address: options.address ?? LOOPBACK,
+    port: options.port ?? host.LocalHttpPort ?? DEFAULT_PORT,
+    functions: options.functions,
+    nodeArguments: [
+      ...(settings.get('languageWorkers:node:arguments') ?? '').split(' ').filter(Boolean),
+      ...options.languageWorker,
+    ],
+    workerScript,
+    version: packageVersion(),
+    settings,
+    hostConfig,
+    log,
+    registry,
+  })
+}
+
+/** The first signal stops gracefully, a second one at once. */
+function stopOnSignals(host: RunningHost): void {
+  let asked = false
+  const onSignal = (): void => {
+    if (asked) process.exit(1)
+    asked = true
+    void host.stop().then(() => process.exit(0))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+}
+
+/** Standard output that outlives its reader: a closed pipe must not end the host. */
+function standardOutput(): Sink {
+  let open = true
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', () => {
+      open = false
+    })
+  }
+  return (text) => {
+    if (open) process.stdout.write(text)
+  }
+}
+
+function packageVersion(): string {
+  const file = fileURLToPath(new URL('../package.json', import.meta.url))
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
+  return version
+}
+
+/** Errors a user can meet are one line; anything else is a fault of ours and shows its stack. */
+function explain(error: unknown): string {
+  const expected = [UsageError, ConfigurationError, PortError, WorkerExitError]
+  if (expected.some((type) => error instanceof type)) return (error as Error).message
+  if (error instanceof AppLoadError) {
+    return error.stack?.includes(error.message) === true
+      ? error.stack
+      : `${error.message}\n${error.stack ?? ''}`
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

@@ -1,0 +1,136 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { HostConfig } from './config/host-config.ts'
+import type { Settings } from './config/settings.ts'
+import type { FunctionDefinition, NamedBinding } from './host/function.ts'
+import type { Log } from './host/log.ts'
+import type { InvocationResponse, RpcException, TraceContext, TypedData } from './protocol.ts'
+
+/*
+ * How a trigger or a binding joins the host. To add one, write a file under `triggers/` or `bindings/` that exports a
+ * `TriggerType` or a `BindingType`, and name it in `types.ts`. Nothing else has to know it.
+ */
+
+/** What triggers and bindings may use of the host. */
+export interface Services {
+  readonly settings: Settings
+  readonly hostConfig: HostConfig
+  readonly log: Log
+  /** 32 hex digits, new for each start of the host. */
+  readonly instanceId: string
+}
+
+/** An event that makes a function run. */
+export interface TriggerEvent {
+  /** The value of the trigger binding: the handler's first argument. */
+  readonly data: TypedData
+  /** `context.triggerMetadata`, on the wire: keys in PascalCase, the library makes them camel case. */
+  readonly metadata: Readonly<Record<string, TypedData>>
+  /**
+   * What binding expressions of this invocation can name, for example `{queueTrigger}` or `{id}`. Nested objects are
+   * reached with dots (`{query.name}`). Called only when the function has a binding with an expression.
+   */
+  readonly bindingData: () => Readonly<Record<string, unknown>>
+  /** Why the function runs, as the log line shows it: `Executing 'Functions.x' (Reason='…', Id=…)`. */
+  readonly reason: string
+  /** A line after that one: `Trigger Details: …`. */
+  readonly details?: string
+  /** A trace context that came with the event; else a new one is made. */
+  readonly trace?: TraceContext
+  /** Given where the caller has to know the id before the invocation starts. */
+  readonly invocationId?: string
+}
+
+/** How an invocation ended. Outputs are written before it counts as succeeded. */
+export type InvocationOutcome =
+  | { readonly ok: true; readonly response: InvocationResponse }
+  | { readonly ok: false; readonly error: RpcException }
+
+/** What a trigger type is given to bind one function. */
+export interface TriggerContext {
+  readonly fn: FunctionDefinition
+  readonly services: Services
+  /** Runs the function. Never rejects. */
+  readonly invoke: (event: TriggerEvent) => Promise<InvocationOutcome>
+}
+
+/** A function bound to its trigger. */
+export interface Listener {
+  /** Begins to watch for events. Called once; must not wait for a service that may be out of reach. */
+  start: () => void | Promise<void>
+  /**
+   * Stops watching at once, resolves when running invocations have ended and whatever was taken but not started has
+   * been given back.
+   */
+  stop: () => Promise<void>
+  /** Makes the event of `POST /admin/functions/<name>` with `{"input": "…"}`; without it the raw text is passed on. */
+  adminEvent?: (input: string) => TriggerEvent
+  /** Only for HTTP triggers: where requests for this function arrive. */
+  readonly endpoint?: HttpEndpoint
+}
+
+/** An HTTP function's address. */
+export interface HttpEndpoint {
+  /** Upper case; empty means every method. */
+  readonly methods: readonly string[]
+  /** The whole route, prefix included, without a leading slash: `api/order/{id?}`. */
+  readonly route: string
+  readonly authLevel: 'anonymous' | 'function' | 'admin'
+  /** The route's values when a path (percent-encoded, without the leading slash) matches, else `undefined`. */
+  readonly match: (path: string) => Readonly<Record<string, string>> | undefined
+  readonly handle: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    params: Readonly<Record<string, string>>,
+  ) => Promise<void>
+}
+
+/** A kind of trigger. */
+export interface TriggerType {
+  /** The binding type, `queueTrigger` for example; compared in any case. */
+  readonly type: string
+  /** Whether a function's `retry` policy applies: https://learn.microsoft.com/azure/azure-functions/functions-bindings-error-pages */
+  readonly supportsRetry: boolean
+  /**
+   * Binds one function. Only reads the configuration: nothing is contacted before {@link Listener.start}.
+   *
+   * @throws {BindingError} when the trigger's properties cannot be used; the function is then left out, the others run.
+   */
+  readonly bind: (context: TriggerContext) => Listener
+}
+
+/** What a binding is given for one invocation. */
+export interface BindingScope {
+  readonly fn: FunctionDefinition
+  readonly binding: NamedBinding
+  readonly services: Services
+  /** Resolves `{…}` and `%…%` in a text property with this invocation's data. @throws {BindingError} */
+  readonly resolve: (template: string) => string
+}
+
+/** A kind of input or output binding. */
+export interface BindingType {
+  /** The binding type, `queue` for example; compared in any case. */
+  readonly type: string
+  /** Fetches an input before the function runs; `undefined` when there is nothing (the handler then sees `undefined`). */
+  readonly input?: (scope: BindingScope) => Promise<TypedData | undefined>
+  /** Writes an output after the function has returned; a rejection fails the invocation. */
+  readonly output?: (scope: BindingScope, value: TypedData) => Promise<void>
+  /** Checks a binding's properties when the app loads. @throws {BindingError} */
+  readonly check?: (binding: NamedBinding, services: Services) => void
+}
+
+/** The kinds of triggers and bindings this host has. */
+export interface Registry {
+  readonly trigger: (type: string) => TriggerType | undefined
+  readonly binding: (type: string) => BindingType | undefined
+}
+
+/** Makes a registry; types are found in any case. */
+export function createRegistry(triggers: readonly TriggerType[], bindings: readonly BindingType[]): Registry {
+  const byType = <T extends { readonly type: string }>(all: readonly T[], type: string): T | undefined =>
+    all.find((one) => one.type.toLowerCase() === type.toLowerCase())
+  return {
+    trigger: (type) => byType(triggers, type),
+    binding: (type) => byType(bindings, type),
+  }
+}

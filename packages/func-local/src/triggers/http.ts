@@ -1,0 +1,176 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { text } from '../config/value-schemas.ts'
+import { isObject } from '../config/json-file.ts'
+import type { HostConfig } from '../config/host-config.ts'
+import {
+  BindingError,
+  propertyOf,
+  textOf,
+  type FunctionDefinition,
+  type NamedBinding,
+} from '../host/function.ts'
+import { outputValue } from '../host/invoker.ts'
+import { traceContext } from '../host/trace-context.ts'
+import {
+  BodyTooLargeError,
+  headersOf,
+  queryOf,
+  readBody,
+  RequestAbortedError,
+  toRpcHttp,
+} from '../http/request.ts'
+import { writeAnswer, writeStatus } from '../http/response.ts'
+import { compileRoute } from '../http/route-template.ts'
+import type { HttpEndpoint, TriggerContext, TriggerEvent, TriggerType } from '../registry.ts'
+
+/** The line the real host logs for HTTP calls and calls of the admin API. */
+export const CALLED_VIA_HOST = 'This function was programmatically called via the host APIs.'
+
+const DEFAULT_PREFIX = 'api'
+const DEFAULT_BODY_LIMIT = 104_857_600
+const RESERVED = ['admin', 'runtime']
+const PAYLOAD_TOO_LARGE = 413
+const INTERNAL_ERROR = 500
+
+/** The HTTP trigger: https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger */
+export const httpTrigger: TriggerType = {
+  type: 'httpTrigger',
+  supportsRetry: false,
+  bind: (context) => {
+    const { fn } = context
+    const { trigger } = fn
+    const route = routeOf(fn, context.services.hostConfig)
+    const template = compileRoute(route)
+    const endpoint: HttpEndpoint = {
+      methods: methodsOf(trigger),
+      route,
+      authLevel: authLevelOf(trigger),
+      match: template.match,
+      handle: (request, response, params) => handle(context, request, response, params),
+    }
+    return {
+      start: () => undefined,
+      stop: () => Promise.resolve(),
+      endpoint,
+      adminEvent: (input) => ({
+        data: {
+          http: { method: 'POST', url: `http://localhost/${route}`, body: { bytes: Buffer.from(input) } },
+        },
+        metadata: {},
+        bindingData: () => bodyProperties(Buffer.from(input), 'application/json'),
+        reason: CALLED_VIA_HOST,
+      }),
+    }
+  },
+}
+
+function methodsOf(trigger: NamedBinding): string[] {
+  const methods = propertyOf(trigger, 'methods')
+  if (methods === undefined || methods === null) return []
+  if (!Array.isArray(methods) || !methods.every((m) => typeof m === 'string')) {
+    throw new BindingError("'methods' of its HTTP trigger must be an array of texts.")
+  }
+  return methods.map((method) => method.toUpperCase())
+}
+
+function authLevelOf(trigger: NamedBinding): HttpEndpoint['authLevel'] {
+  const level = (textOf(trigger, 'authLevel') ?? 'function').toLowerCase()
+  if (level === 'anonymous' || level === 'function' || level === 'admin') return level
+  throw new BindingError(
+    `'authLevel' of its HTTP trigger is '${level}'; it must be 'anonymous', 'function' or 'admin'.`,
+  )
+}
+
+/** The whole route: prefix of `host.json`, then the function's own route or its name. */
+function routeOf(fn: FunctionDefinition, hostConfig: HostConfig): string {
+  const own = (textOf(fn.trigger, 'route') ?? fn.name).replace(/^\/+/, '')
+  const first = own.split('/')[0]?.toLowerCase() ?? ''
+  if (RESERVED.includes(first)) {
+    throw new BindingError(
+      `Its route '${own}' begins with '${first}', which is reserved for the host. Choose another.`,
+    )
+  }
+  const prefix = routePrefix(hostConfig)
+  return prefix === '' ? own : `${prefix}/${own}`
+}
+
+/** https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook#hostjson-settings */
+function routePrefix(hostConfig: HostConfig): string {
+  const ignored = [
+    'maxOutstandingRequests',
+    'maxConcurrentRequests',
+    'dynamicThrottlesEnabled',
+    'hsts',
+    'customHeaders',
+  ]
+  const { routePrefix: prefix } = hostConfig.section('extensions.http', { routePrefix: text() }, ignored)
+  return (prefix ?? DEFAULT_PREFIX).replace(/^\/+|\/+$/g, '')
+}
+
+async function handle(
+  { fn, services, invoke }: TriggerContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  params: Readonly<Record<string, string>>,
+): Promise<void> {
+  let body: Buffer
+  try {
+    body = await readBody(request, bodyLimit(services.settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT')))
+  } catch (error) {
+    if (error instanceof BodyTooLargeError) writeStatus(response, PAYLOAD_TOO_LARGE, { Connection: 'close' })
+    else if (!(error instanceof RequestAbortedError)) throw error
+    return
+  }
+  const outcome = await invoke(requestEvent(request, params, body))
+  if (!outcome.ok) {
+    writeStatus(response, INTERNAL_ERROR)
+    return
+  }
+  const output = fn.outputs.find(({ type }) => type.toLowerCase() === 'http')
+  writeAnswer(response, output === undefined ? undefined : outputValue(outcome.response, output.name))
+}
+
+function requestEvent(
+  request: IncomingMessage,
+  params: Readonly<Record<string, string>>,
+  body: Buffer,
+): TriggerEvent {
+  const http = toRpcHttp(request, params, body)
+  return {
+    data: { http },
+    metadata: {},
+    // https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns#json-payloads
+    bindingData: () => ({
+      ...bodyProperties(body, request.headers['content-type']),
+      ...params,
+      query: queryOf(request.url ?? '/'),
+      headers: headersOf(request),
+    }),
+    reason: CALLED_VIA_HOST,
+    trace: traceContext(header(request, 'traceparent'), header(request, 'tracestate')),
+  }
+}
+
+function header(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name]
+  return Array.isArray(value) ? value.join(',') : value
+}
+
+/** The top-level properties of a JSON body. */
+function bodyProperties(body: Buffer, contentType: string | undefined): Readonly<Record<string, unknown>> {
+  if (body.length === 0 || !/json/i.test(contentType ?? '')) return {}
+  try {
+    const parsed: unknown = JSON.parse(body.toString('utf8'))
+    return isObject(parsed) ? parsed : {}
+  } catch {
+    return {}
+  }
+}
+
+/** https://learn.microsoft.com/azure/azure-functions/functions-app-settings#functions_request_body_size_limit */
+export function bodyLimit(setting: string | undefined): number {
+  const limit = Number(setting)
+  return setting !== undefined && setting.trim() !== '' && Number.isInteger(limit) && limit >= 0
+    ? limit
+    : DEFAULT_BODY_LIMIT
+}
