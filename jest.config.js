@@ -10,6 +10,8 @@ const base = {
 
 /** @type {import('jest').Config} */
 export default {
+  // Real hosts and real storage take their time, above all on a busy machine; nothing is asserted about time.
+  testTimeout: 60_000,
   projects: [
     ...['unit', 'integration', 'e2e'].map((name) => ({
       ...base,

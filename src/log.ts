@@ -45,8 +45,10 @@ export function logOrder(context: InvocationContext, event: OrderEvent): void {
  * line or steer a terminal, so control characters that JSON leaves alone are escaped too.
  */
 export function logLine(event: OrderEvent): string {
+  const { outcome, via, orderId, messageId, dequeueCount, queuedForMs } = event
   const reason = event.reason?.slice(0, MAX_REASON_LENGTH)
-  return JSON.stringify({ event: 'order', ...event, reason }).replaceAll(
+  const line = { event: 'order', outcome, via, orderId, messageId, dequeueCount, queuedForMs, reason }
+  return JSON.stringify(line).replaceAll(
     /[\u007f-\u009f\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )

@@ -231,7 +231,7 @@ describe('order', () => {
       jsonBody: { type: 'urn:orders:problem:storage-unavailable', status: 503, id: 'new-id' },
     })
     expect(logged[0]).toMatch(
-      /^error: \{"event":"order","outcome":"unavailable","orderId":"new-id","reason":".*ECONNREFUSED/,
+      /^error: \{"event":"order","outcome":"unavailable","via":"http","orderId":"new-id","reason":".*ECONNREFUSED/,
     )
     expect(JSON.stringify(response)).not.toContain('ECONNREFUSED')
   })
