@@ -112,6 +112,8 @@ export interface InvocationResponse {
   readonly returnValue?: TypedData | null
   readonly outputData?: readonly { readonly name: string; readonly data: TypedData | null }[]
   readonly exception?: RpcException
+  /** With HTTP streaming: whether the library has answered the forwarded request. */
+  readonly httpAnswered?: boolean
 }
 
 /** Log levels of the worker protocol. */

@@ -49,6 +49,8 @@ export type InvocationOutcome =
 export interface TriggerContext {
   readonly fn: FunctionDefinition
   readonly services: Services
+  /** What the app's worker announced, `HttpUri` for example. */
+  readonly capabilities: Readonly<Record<string, string>>
   /** Runs the function. Never rejects. */
   readonly invoke: (event: TriggerEvent) => Promise<InvocationOutcome>
 }

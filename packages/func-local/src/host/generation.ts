@@ -104,7 +104,7 @@ export function createGeneration(
       void work.finally(() => running.delete(work))
       return work
     }
-    const listener = type.bind({ fn, services, invoke })
+    const listener = type.bind({ fn, services, capabilities: worker.capabilities, invoke })
     return { definition: fn, disabled: isDisabled(fn.name, services), listener, invoke }
   }
 }

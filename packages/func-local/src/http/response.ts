@@ -12,6 +12,11 @@ const HOP_BY_HOP = new Set([
   'transfer-encoding',
   'upgrade',
 ])
+/** Whether a header (in lower case) belongs to the connection rather than to the message. */
+export function isHopByHop(name: string): boolean {
+  return HOP_BY_HOP.has(name)
+}
+
 const NO_CONTENT = 204
 const NOT_MODIFIED = 304
 
@@ -29,7 +34,7 @@ export function writeAnswer(response: ServerResponse, value: TypedData | undefin
   const status = Number(answer.statusCode ?? 200)
   response.statusCode = status
   for (const [name, text] of Object.entries(answer.headers ?? {})) {
-    if (!HOP_BY_HOP.has(name.toLowerCase()) && name.toLowerCase() !== 'content-length')
+    if (!isHopByHop(name.toLowerCase()) && name.toLowerCase() !== 'content-length')
       response.setHeader(name, text)
   }
   setCookies(response, answer)

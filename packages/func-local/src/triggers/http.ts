@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from '../config/value-schemas.ts'
 import { isObject } from '../config/json-file.ts'
@@ -21,6 +22,8 @@ import {
 } from '../http/request.ts'
 import { writeAnswer, writeStatus } from '../http/response.ts'
 import { compileRoute } from '../http/route-template.ts'
+import { streamCall } from '../http/stream-proxy.ts'
+import type { TypedData } from '../protocol.ts'
 import type { HttpEndpoint, TriggerContext, TriggerEvent, TriggerType } from '../registry.ts'
 
 /** The line the real host logs for HTTP calls and calls of the admin API. */
@@ -108,14 +111,29 @@ function routePrefix(hostConfig: HostConfig): string {
 }
 
 async function handle(
-  { fn, services, invoke }: TriggerContext,
+  { fn, services, capabilities, invoke }: TriggerContext,
   request: IncomingMessage,
   response: ServerResponse,
   params: Readonly<Record<string, string>>,
 ): Promise<void> {
+  const limit = bodyLimit(services.settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT'))
+  const { HttpUri: httpUri } = capabilities
+  if (httpUri !== undefined) {
+    const invocationId = randomUUID()
+    await streamCall({
+      request,
+      response,
+      httpUri,
+      invocationId,
+      bodyLimit: limit,
+      hasOutputs: fn.outputs.some(({ type }) => type.toLowerCase() !== 'http'),
+      invoke: () => invoke(streamEvent(request, params, invocationId)),
+    })
+    return
+  }
   let body: Buffer
   try {
-    body = await readBody(request, bodyLimit(services.settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT')))
+    body = await readBody(request, limit)
   } catch (error) {
     if (error instanceof BodyTooLargeError) writeStatus(response, PAYLOAD_TOO_LARGE, { Connection: 'close' })
     else if (!(error instanceof RequestAbortedError)) throw error
@@ -130,22 +148,54 @@ async function handle(
   writeAnswer(response, output === undefined ? undefined : outputValue(outcome.response, output.name))
 }
 
+/** With streaming, the worker gets the body and the URL over HTTP; headers and route values come with the invocation. */
+function streamEvent(
+  request: IncomingMessage,
+  params: Readonly<Record<string, string>>,
+  invocationId: string,
+): TriggerEvent {
+  const headers = headersOf(request)
+  const query = queryOf(request.url ?? '/')
+  const metadata: Record<string, TypedData> = Object.fromEntries(
+    Object.entries(params).map(([name, value]) => [name, { string: value }]),
+  )
+  return {
+    ...commonEvent(request, () => ({ ...params, query, headers })),
+    data: { http: {} },
+    metadata: {
+      ...metadata,
+      Headers: { json: JSON.stringify(headers) },
+      Query: { json: JSON.stringify(query) },
+    },
+    invocationId,
+  }
+}
+
 function requestEvent(
   request: IncomingMessage,
   params: Readonly<Record<string, string>>,
   body: Buffer,
 ): TriggerEvent {
-  const http = toRpcHttp(request, params, body)
+  // https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns#json-payloads
+  const bindingData = (): Readonly<Record<string, unknown>> => ({
+    ...bodyProperties(body, request.headers['content-type']),
+    ...params,
+    query: queryOf(request.url ?? '/'),
+    headers: headersOf(request),
+  })
   return {
-    data: { http },
+    ...commonEvent(request, bindingData),
+    data: { http: toRpcHttp(request, params, body) },
     metadata: {},
-    // https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns#json-payloads
-    bindingData: () => ({
-      ...bodyProperties(body, request.headers['content-type']),
-      ...params,
-      query: queryOf(request.url ?? '/'),
-      headers: headersOf(request),
-    }),
+  }
+}
+
+function commonEvent(
+  request: IncomingMessage,
+  bindingData: TriggerEvent['bindingData'],
+): Pick<TriggerEvent, 'bindingData' | 'reason' | 'trace'> {
+  return {
+    bindingData,
     reason: CALLED_VIA_HOST,
     trace: traceContext(header(request, 'traceparent'), header(request, 'tracestate')),
   }

@@ -1,6 +1,7 @@
 import type { App, CoreInvocationContext } from './app.ts'
 import { WorkerError } from './errors.ts'
 import { runHooks, withReadOnly, type LogScope } from './hooks.ts'
+import type { StreamAnswers } from './stream-answers.ts'
 import type { InvocationRequest, InvocationResponse, LogEntry } from '../protocol.ts'
 
 /** Writes a log entry, through the log hooks, with what is known of the invocation. */
@@ -16,6 +17,7 @@ export async function runInvocation(
   app: App,
   request: InvocationRequest,
   log: WorkerLog,
+  answers: StreamAnswers,
 ): Promise<InvocationResponse> {
   const registered = app.functions.get(request.functionId)
   if (registered === undefined || app.programmingModel === undefined) {
@@ -68,7 +70,7 @@ export async function runInvocation(
   await inState(core, 'postInvocationHooks', () => runHooks(app, 'postInvocation', after, debug))
 
   if (after.error !== null && after.error !== undefined) throw after.error as Error
-  return await model.getResponse(context, after.result)
+  return await answers.sending(request.invocationId, () => model.getResponse(context, after.result))
 }
 
 async function inState(

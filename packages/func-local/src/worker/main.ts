@@ -13,12 +13,14 @@ import { loadEntryPoints } from './entry-points.ts'
 import { toError } from './errors.ts'
 import { runHooks, throughLogHooks, withReadOnly, type LogScope } from './hooks.ts'
 import { runInvocation } from './invocation.ts'
+import { watchStreamAnswers } from './stream-answers.ts'
 
 /** The version of the worker's core API that this process implements. */
 const WORKER_VERSION = '3.12.0'
 const HOST_CHANNEL = 3
 
 const app = createApp()
+const answers = watchStreamAnswers()
 let hostVersion = ''
 const socket = new Socket({ fd: HOST_CHANNEL })
 const channel = openChannel<FromWorker, ToWorker>(socket, receive)
@@ -46,11 +48,13 @@ function receive(message: ToWorker): void {
       void load(message.appDirectory)
       break
     case 'invoke':
-      runInvocation(app, message.request, log).then(
+      runInvocation(app, message.request, log, answers).then(
         (response) => {
-          channel.send({ type: 'response', response })
+          const httpAnswered = answers.settle(message.request.invocationId)
+          channel.send({ type: 'response', response: { ...response, httpAnswered } })
         },
         (thrown: unknown) => {
+          answers.settle(message.request.invocationId)
           const error = toError(thrown)
           const exception = { message: error.message, stackTrace: error.stack ?? error.message }
           channel.send({

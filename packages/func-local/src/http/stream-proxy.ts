@@ -1,0 +1,190 @@
+import {
+  Agent,
+  request as openRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { InvocationOutcome } from '../registry.ts'
+import { headersOf, pathOf } from './request.ts'
+import { isHopByHop, writeStatus } from './response.ts'
+
+/** The header by which the library matches a forwarded request with its invocation. */
+const INVOCATION_ID = 'x-ms-invocation-id'
+const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
+
+// An answer is held back until the outputs are written only while it is small and quick; a stream goes on as it comes.
+const HOLD_BYTES = 1 << 20
+const HOLD_MS = 1000
+const NO_CONTENT = 204
+const TOO_LARGE = 413
+const INTERNAL_ERROR = 500
+
+/** One HTTP call that is streamed through the worker's own server. */
+export interface StreamedCall {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** The worker's server, from its capability `HttpUri`. */
+  readonly httpUri: string
+  readonly invocationId: string
+  readonly bodyLimit: number
+  /** Whether the function writes outputs besides its answer; the answer should then wait for them. */
+  readonly hasOutputs: boolean
+  /** Starts the invocation. */
+  readonly invoke: () => Promise<InvocationOutcome>
+}
+
+/**
+ * Forwards a request to the worker while its invocation runs, and the worker's answer to the client, in flat memory:
+ * https://github.com/Azure/azure-functions-host/issues/9840 and
+ * https://github.com/Azure/azure-functions-nodejs-library/blob/v4.x/src/http/httpProxy.ts
+ *
+ * The real host sends the answer before outputs are written and never answers when the handler throws. Here a small
+ * answer waits for the outputs, and a handler that throws is 500.
+ */
+export async function streamCall(call: StreamedCall): Promise<void> {
+  const { request, response } = call
+  if (Number(request.headers['content-length'] ?? 0) > call.bodyLimit) {
+    request.resume()
+    writeStatus(response, TOO_LARGE, { Connection: 'close' })
+    return
+  }
+  const upstream = forward(call)
+  const answered = new Promise<IncomingMessage | undefined>((resolve) => {
+    upstream.once('response', resolve)
+    upstream.once('error', () => {
+      resolve(undefined)
+    })
+  })
+  // A client that goes away ends the transfer; the function itself goes on.
+  response.once('close', () => upstream.destroy())
+
+  const outcome = call.invoke()
+  const finished = outcome.then((result) => {
+    // No answer will come: the handler threw, or returned nothing.
+    if (!result.ok || result.response.httpAnswered !== true) return undefined
+    return answered
+  })
+  const answer = await Promise.race([answered.then((a) => a ?? finished), finished])
+  if (answer === undefined) {
+    const result = await outcome
+    upstream.destroy()
+    writeStatus(response, result.ok ? NO_CONTENT : INTERNAL_ERROR)
+    return
+  }
+  await send(call, answer, outcome)
+}
+
+function forward({ request, response, httpUri, invocationId, bodyLimit }: StreamedCall): ClientRequest {
+  const target = new URL(httpUri)
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headersOf(request))) {
+    if (!isHopByHop(name) && name !== 'expect') headers[name] = value
+  }
+  const host = request.headers.host ?? target.host
+  const upstream = openRequest({
+    agent,
+    // The library listens on every address; the host needs only this one.
+    host: '127.0.0.1',
+    port: target.port,
+    method: request.method,
+    path: pathOf(request.url ?? '/'),
+    setHost: false,
+    headers: {
+      ...headers,
+      host,
+      'x-forwarded-host': host,
+      'x-forwarded-proto': 'http',
+      [INVOCATION_ID]: invocationId,
+    },
+  })
+  let size = 0
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size > bodyLimit) {
+      upstream.destroy()
+      writeStatus(response, TOO_LARGE, { Connection: 'close' })
+    }
+  })
+  request.pipe(upstream)
+  // What the worker did not read must not keep the client from reading its answer.
+  upstream.once('close', () => {
+    request.unpipe(upstream)
+    request.resume()
+  })
+  return upstream
+}
+
+async function send(
+  call: StreamedCall,
+  answer: IncomingMessage,
+  outcome: Promise<InvocationOutcome>,
+): Promise<void> {
+  const { response } = call
+  const held = call.hasOutputs && !isEventStream(answer) ? await hold(answer) : []
+  if (call.hasOutputs && answer.readableEnded) {
+    const result = await outcome
+    if (!result.ok) {
+      writeStatus(response, INTERNAL_ERROR)
+      return
+    }
+  }
+  if (response.headersSent || response.destroyed) return
+  writeHead(response, answer)
+  try {
+    for (const chunk of held) response.write(chunk)
+    if (answer.readableEnded) response.end()
+    else await pipeline(answer, response)
+  } catch {
+    // The client, or the worker, went away in the middle; there is nobody to tell.
+    response.destroy()
+  }
+  const result = await outcome
+  if (!result.ok) response.destroy()
+}
+
+/** Takes the answer's body until it ends, grows large or takes long; gives what came. */
+async function hold(answer: IncomingMessage): Promise<Buffer[]> {
+  const chunks: Buffer[] = []
+  let size = 0
+  const timeout = new AbortController()
+  await new Promise<void>((resolve) => {
+    const onData = (chunk: Buffer): void => {
+      chunks.push(chunk)
+      size += chunk.length
+      if (size >= HOLD_BYTES) release()
+    }
+    const release = (): void => {
+      answer.off('data', onData)
+      answer.pause()
+      resolve()
+    }
+    answer.on('data', onData)
+    answer.once('end', resolve)
+    answer.once('close', resolve)
+    sleep(HOLD_MS, undefined, { signal: timeout.signal }).then(release, () => undefined)
+  })
+  timeout.abort()
+  return chunks
+}
+
+function isEventStream(answer: IncomingMessage): boolean {
+  return /^text\/event-stream/i.test(answer.headers['content-type'] ?? '')
+}
+
+function writeHead(response: ServerResponse, answer: IncomingMessage): void {
+  const headers = new Map<string, string[]>()
+  const raw = answer.rawHeaders
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] ?? ''
+    const lower = name.toLowerCase()
+    if (isHopByHop(lower) || lower === INVOCATION_ID || lower === 'date') continue
+    headers.set(lower, [...(headers.get(lower) ?? []), raw[i + 1] ?? ''])
+  }
+  response.statusCode = answer.statusCode ?? 200
+  for (const [name, values] of headers)
+    response.setHeader(name, values.length === 1 ? (values[0] ?? '') : values)
+  response.flushHeaders()
+}
