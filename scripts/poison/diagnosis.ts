@@ -1,0 +1,77 @@
+import { InvalidOrderError, MalformedJsonError } from '../../src/errors.ts'
+import { parseJson } from '../../src/json.ts'
+import { ORDER_ID, parseOrder, sameContent, type OrderDraft } from '../../src/order.ts'
+import type { OrderRecords } from '../../src/service.ts'
+import type { PoisonMessage } from './poisonQueue.ts'
+import { storageCall } from './storageCall.ts'
+
+/** What would become of a message if the app got it now. */
+export type Verdict =
+  'would-succeed' | 'processed-already' | 'conflict' | 'invalid-order' | 'malformed-json' | 'not-base64'
+
+/** What the app, as it is in this checkout, says to a message today. */
+export interface Diagnosis {
+  readonly verdict: Verdict
+  /** Why, in words. Parts of it may come from whoever wrote the message. */
+  readonly reason: string
+  /** The id that the message itself gives its order. */
+  readonly orderId?: string
+  /** Whether a client was told that this order is accepted, and it is not processed: only this message may do that. */
+  readonly acknowledged: boolean
+}
+
+/**
+ * Diagnoses messages with the app's own rules, and the records as they are now.
+ *
+ * @throws StorageTroubleError when a record can't be read
+ */
+export function diagnoser(records: OrderRecords): (message: PoisonMessage) => Promise<Diagnosis> {
+  return async ({ bytes }) => {
+    const acknowledged = false
+    if (bytes === undefined) {
+      const reason = 'it is not Base64: the host never shows it to the app'
+      return { verdict: 'not-base64', reason, acknowledged }
+    }
+    let json: unknown
+    let draft: OrderDraft
+    try {
+      json = parseJson(bytes)
+      draft = parseOrder(json)
+    } catch (error) {
+      if (error instanceof MalformedJsonError) {
+        return { verdict: 'malformed-json', reason: error.message, acknowledged }
+      }
+      if (!(error instanceof InvalidOrderError)) throw error
+      return { verdict: 'invalid-order', reason: error.message, ...idOf(json), acknowledged }
+    }
+    const { id } = draft
+    if (id === undefined) {
+      const reason = 'it would succeed, as a new order: it has no id of its own'
+      return { verdict: 'would-succeed', reason, acknowledged }
+    }
+    const stored = await storageCall(`read order ${id}`, () => records.read(id))
+    if (stored === undefined) {
+      const reason = 'it would succeed: there is no order with its id'
+      return { verdict: 'would-succeed', reason, orderId: id, acknowledged }
+    }
+    const { record } = stored
+    if (!sameContent(record, draft)) {
+      const theirs = `${record.quantity} × ${JSON.stringify(record.item)}, ${record.status}`
+      const reason = `its id belongs to another order, of ${theirs}; the message asks for ${draft.quantity} × ${JSON.stringify(draft.item)}`
+      return { verdict: 'conflict', reason, orderId: id, acknowledged }
+    }
+    if (record.status === 'processed') {
+      const reason = `its order is processed already, at ${record.processedAt}`
+      return { verdict: 'processed-already', reason, orderId: id, acknowledged }
+    }
+    const reason = `it would succeed: its order was accepted at ${record.acceptedAt} and waits to be processed`
+    return { verdict: 'would-succeed', reason, orderId: id, acknowledged: true }
+  }
+}
+
+/** The id of an order that is wrong elsewhere. */
+function idOf(json: unknown): { readonly orderId?: string } {
+  if (typeof json !== 'object' || json === null || !Object.hasOwn(json, 'id')) return {}
+  const { id } = json as { id: unknown }
+  return typeof id === 'string' && ORDER_ID.test(id) ? { orderId: id } : {}
+}
