@@ -1,0 +1,141 @@
+// The function app on its Flex Consumption plan.
+
+@description('Name of the function app.')
+param name string
+
+@description('Name of the plan.')
+param planName string
+
+@description('Azure region.')
+param location string
+
+@description('Tags of the resources.')
+param tags object
+
+@description('Name of the managed identity the app runs as.')
+param identityName string
+
+@description('Name of the storage account.')
+param storageAccountName string
+
+@description('Name of the Application Insights component.')
+param applicationInsightsName string
+
+@description('Name of the virtual network whose subnet `app` the app joins. Empty: none.')
+param networkName string
+
+@description('Instances kept warm for the HTTP functions.')
+param alwaysReadyHttpInstances int
+
+@description('Instances kept warm for the queue processor.')
+param alwaysReadyProcessorInstances int
+
+@description('The most instances the app scales out to.')
+param maximumInstances int
+
+@description('Memory of an instance in MB.')
+param instanceMemoryMB int
+
+@description('HTTP requests that one instance takes at a time.')
+param httpConcurrency int
+
+// All HTTP functions scale together; a queue function scales by itself.
+// https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#per-function-scaling
+var alwaysReady = filter(
+  [
+    { name: 'http', instanceCount: alwaysReadyHttpInstances }
+    { name: 'function:orderProcessor', instanceCount: alwaysReadyProcessorInstances }
+  ],
+  group => group.instanceCount > 0
+)
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
+
+resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: applicationInsightsName
+}
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: { name: 'FC1', tier: 'FlexConsumption' }
+  properties: { reserved: true }
+}
+
+resource app 'Microsoft.Web/sites@2025-03-01' = {
+  name: name
+  location: location
+  // azd finds what to deploy the service `orders` of azure.yaml to by this tag.
+  tags: union(tags, { 'azd-service-name': 'orders' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identity.id}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    clientAffinityEnabled: false
+    virtualNetworkSubnetId: empty(networkName)
+      ? null
+      : resourceId('Microsoft.Network/virtualNetworks/subnets', networkName, 'app')
+    siteConfig: { minTlsVersion: '1.2' }
+    functionAppConfig: {
+      runtime: { name: 'node', version: '24' }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: 'https://${storageAccountName}.blob.${environment().suffixes.storage}/deployments'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identity.id
+          }
+        }
+      }
+      scaleAndConcurrency: {
+        alwaysReady: alwaysReady
+        maximumInstanceCount: maximumInstances
+        instanceMemoryMB: instanceMemoryMB
+        triggers: { http: { perInstanceConcurrency: httpConcurrency } }
+      }
+    }
+  }
+
+  // Deployments authenticate as an Entra identity: the publish profile's user names and passwords are off.
+  resource ftpCredentials 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: { allow: false }
+  }
+
+  resource publishCredentials 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: { allow: false }
+  }
+
+  resource settings 'config' = {
+    name: 'appsettings'
+    properties: {
+      // The connection `AzureWebJobsStorage`, of the host and of the app, by identity. The host needs all three addresses:
+      // https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
+      AzureWebJobsStorage__blobServiceUri: 'https://${storageAccountName}.blob.${environment().suffixes.storage}'
+      AzureWebJobsStorage__queueServiceUri: 'https://${storageAccountName}.queue.${environment().suffixes.storage}'
+      AzureWebJobsStorage__tableServiceUri: 'https://${storageAccountName}.table.${environment().suffixes.storage}'
+      AzureWebJobsStorage__credential: 'managedidentity'
+      AzureWebJobsStorage__clientId: identity.properties.clientId
+      // The host would keep diagnostic events in a table of its own, made at run time: the identity may not, and the
+      // same events are in the logs.
+      AzureWebJobsFeatureFlags: 'DisableDiagnosticEventLogging'
+      APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
+      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${identity.properties.clientId}'
+      // What became of an order is a trace: none may be sampled away, or the alerts and docs/operations.md would lie.
+      // This is host.json's value with `Trace` added: https://learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values
+      AzureFunctionsJobHost__logging__applicationInsights__samplingSettings__excludedTypes: 'Request;Exception;Trace'
+    }
+  }
+}
+
+output url string = 'https://${app.properties.defaultHostName}'

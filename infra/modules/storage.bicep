@@ -1,0 +1,80 @@
+// One storage account: the orders (table and queues) and the Functions host's own blobs.
+
+@description('Name of the storage account.')
+@minLength(3)
+@maxLength(24)
+param name string
+
+@description('Azure region.')
+param location string
+
+@description('Tags of the resource.')
+param tags object
+
+@description('Copies of the orders: in one zone (LRS), in three zones of the region (ZRS), or in a second region too.')
+param redundancy string
+
+@description('False: reachable through private endpoints only.')
+param publicNetworkAccess bool
+
+var containers = [
+  // Where a deployment puts the package.
+  'deployments'
+  // The host's locks and its record of the app, and the function keys. The host would make these two itself; here
+  // they are made for it, because its role reaches no further than the containers (roles.bicep).
+  'azure-webjobs-hosts'
+  'azure-webjobs-secrets'
+]
+
+resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'StorageV2'
+  sku: { name: redundancy }
+  properties: {
+    accessTier: 'Hot'
+    allowSharedKeyAccess: false
+    allowBlobPublicAccess: false
+    allowCrossTenantReplication: false
+    defaultToOAuthAuthentication: true
+    minimumTlsVersion: 'TLS1_2'
+    supportsHttpsTrafficOnly: true
+    publicNetworkAccess: publicNetworkAccess ? 'Enabled' : 'Disabled'
+    networkAcls: {
+      defaultAction: publicNetworkAccess ? 'Allow' : 'Deny'
+      bypass: 'None'
+    }
+  }
+
+  resource blobs 'blobServices' = {
+    name: 'default'
+
+    resource container 'containers' = [
+      for container in containers: {
+        name: container
+        properties: { publicAccess: 'None' }
+      }
+    ]
+  }
+
+  resource queues 'queueServices' = {
+    name: 'default'
+
+    resource orders 'queues' = {
+      name: 'orders'
+    }
+
+    resource poison 'queues' = {
+      name: 'orders-poison'
+    }
+  }
+
+  resource tables 'tableServices' = {
+    name: 'default'
+
+    resource orders 'tables' = {
+      name: 'orders'
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { execFileSync } from 'node:child_process'
+import { cp, mkdir, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ROOT } from './build.ts'
+
+/** What is deployed, and nothing else: what `.funcignore` leaves. */
+export const PACKAGE_FILES = ['dist', 'host.json', 'package.json']
+
+/** Where `azd` takes the package from: the folder of its service, and in it the service's `dist`. */
+export const PACKAGE_FOLDER = path.join(ROOT, 'infra', 'package', 'dist')
+
+/** Fills a folder with what is deployed, from the last build. What was in it goes. */
+export async function stagePackage(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  for (const name of PACKAGE_FILES) {
+    await cp(path.join(ROOT, name), path.join(folder, name), { recursive: true })
+  }
+}
+
+/** Runs npm in the project's folder. On Windows npm is a script, which only a shell can run. */
+function npm(...args: readonly string[]): void {
+  execFileSync('npm', args, { cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32' })
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const installed = await stat(path.join(ROOT, 'node_modules')).catch(() => undefined)
+  if (installed === undefined) npm('ci')
+  npm('run', 'build')
+  await stagePackage(PACKAGE_FOLDER)
+}
