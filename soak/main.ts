@@ -1,0 +1,124 @@
+import { parseArgs } from 'node:util'
+import { SingleBar } from 'cli-progress'
+import { build } from '../scripts/build.ts'
+import { examples, isClean, soakRows, table } from './report.ts'
+import { soak, SoakStoppedError, type Progress, type SoakOptions } from './soak.ts'
+
+const USAGE = `npm run soak -- [options]
+
+Runs the app while its worker, its host and its storage die at random, and accounts for every order.
+  --orders 2000       orders to send
+  --kills 8           kills of the worker process, or of the whole host
+  --outages 3         times that storage, or a part of it, is away for some seconds
+  --duplicates 0.1    part of the orders that is sent more than once
+  --conflicts 0.03    part of the orders that meets another one with the same id
+  --poison 0.02       part of the messages and calls that can't be processed
+  --faults 0.05       part of the storage requests that is refused, delayed, answered 5xx, or whose answer is lost
+  --max-dequeue N     deliveries of a message; the default is host.json's
+  --seed N            the same seed sends the same orders; the default is the time
+  --minutes 30        the run is given up after this long
+
+E2E_HOST=func runs Core Tools instead of func-local. Exit code 1: a promise was broken, or the run did not finish.`
+
+/** A wrong argument. Its message is all a person sees. */
+class ArgumentError extends Error {
+  override readonly name = 'ArgumentError'
+}
+
+function readOptions(): SoakOptions | 'help' {
+  let values
+  try {
+    values = parseArgs({
+      options: {
+        orders: { type: 'string', default: '2000' },
+        kills: { type: 'string', default: '8' },
+        outages: { type: 'string', default: '3' },
+        duplicates: { type: 'string', default: '0.1' },
+        conflicts: { type: 'string', default: '0.03' },
+        poison: { type: 'string', default: '0.02' },
+        faults: { type: 'string', default: '0.05' },
+        'max-dequeue': { type: 'string' },
+        seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+        minutes: { type: 'string', default: '30' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values
+  } catch (error) {
+    throw new ArgumentError(`${(error as Error).message}\n\n${USAGE}`)
+  }
+  if (values.help) return 'help'
+  const maxDequeue = values['max-dequeue']
+  return {
+    orders: count('orders', values.orders),
+    kills: count('kills', values.kills),
+    outages: count('outages', values.outages),
+    duplicates: part('duplicates', values.duplicates),
+    conflicts: part('conflicts', values.conflicts),
+    poison: part('poison', values.poison),
+    faults: part('faults', values.faults),
+    maxDequeueCount: maxDequeue === undefined ? undefined : count('max-dequeue', maxDequeue),
+    seed: count('seed', values.seed),
+    limitMs: count('minutes', values.minutes) * 60_000,
+  }
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 0) return value
+  throw new ArgumentError(`--${name} is a whole number, not "${text}".`)
+}
+
+function part(name: string, text: string): number {
+  const value = Number(text)
+  if (text !== '' && value >= 0 && value <= 1) return value
+  throw new ArgumentError(`--${name} is a number from 0 to 1, not "${text}".`)
+}
+
+function progressBar(): { readonly onProgress: Progress; stop(): void } {
+  if (!process.stderr.isTTY) return { onProgress: () => undefined, stop: () => undefined }
+  const bar = new SingleBar({ format: '{stage} {bar} {value}/{total}, {duration_formatted}', fps: 5 })
+  bar.start(1, 0, { stage: 'starting' })
+  return {
+    onProgress(stage, done, total) {
+      bar.setTotal(total)
+      bar.update(done, { stage })
+    },
+    stop() {
+      bar.stop()
+    },
+  }
+}
+
+async function run(options: SoakOptions): Promise<number> {
+  if (!(await build('release'))) return 1
+  const stopping = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      stopping.abort()
+    })
+  }
+  const bar = progressBar()
+  let result
+  try {
+    result = await soak(options, stopping.signal, bar.onProgress)
+  } finally {
+    bar.stop()
+  }
+  console.log(table(soakRows(options, result)))
+  if (isClean(result.account)) {
+    console.log('\nEvery promise was kept.')
+    return 0
+  }
+  console.log(`\n${examples(result.account).join('\n')}\n\nA promise was broken. Seed: ${options.seed}`)
+  return 1
+}
+
+try {
+  const options = readOptions()
+  if (options === 'help') console.log(USAGE)
+  else process.exitCode = await run(options)
+} catch (error) {
+  const known = error instanceof ArgumentError || error instanceof SoakStoppedError
+  console.error(known ? error.message : error)
+  process.exitCode = 1
+}

@@ -1,0 +1,188 @@
+import type { Random } from './random.ts'
+
+/** What is ordered, as the service understands it: trimmed, quantity after default. */
+export interface Content {
+  readonly item: string
+  readonly quantity: number
+}
+
+/** How an order comes in. */
+export type Way = 'sync' | 'async' | 'push'
+
+/** One order sent once by one client, which asks again as often as `patience` says while it has no answer. */
+export interface OrderSend {
+  readonly kind: 'order'
+  readonly way: Way
+  /** Undefined: the service, or the queue message, gives one. */
+  readonly id: string | undefined
+  /** Where an HTTP client puts the id. */
+  readonly idIn: 'body' | 'header' | 'both'
+  readonly content: Content
+  /** The order as the client writes it: JSON. */
+  readonly text: string
+  readonly patience: number
+  /** The client looks the order up as soon as it has its answer. */
+  readonly looksUp: boolean
+  /** Milliseconds after the task has begun. */
+  readonly after: number
+}
+
+/** A message that can't be processed: its text on the queue, Base64 or not. */
+export interface BadMessage {
+  readonly kind: 'badMessage'
+  readonly text: string
+}
+
+/** A body that HTTP must refuse with this status. */
+export interface BadCall {
+  readonly kind: 'badCall'
+  readonly body: string
+  readonly status: 400 | 413 | 422
+}
+
+export type Send = OrderSend | BadMessage | BadCall
+
+/** What is sent at a time, all of it concurrently. */
+export type Task = readonly Send[]
+
+/** How many orders, and which part of them has company. */
+export interface WorkloadSize {
+  readonly orders: number
+  /** Part of the orders that is sent more than once: same id and content. */
+  readonly duplicates: number
+  /** Part of the orders that meets another order with the same id and other content. */
+  readonly conflicts: number
+  /** Part of the sends that is malformed, invalid, oversized or not Base64. */
+  readonly poison: number
+}
+
+const MAX_CONCURRENT_COPIES = 3
+/** The longest message a queue takes is 64 KiB, as Base64 text. */
+const OVERSIZED_BYTES = 48 * 1024
+const OVERSIZED_BODY_BYTES = 33 * 1024
+
+/** Everything a run sends, in the order in which it begins. */
+export function workload(random: Random, size: WorkloadSize): Task[] {
+  const tasks: { readonly at: number; readonly sends: Send[] }[] = []
+  let previousId = ''
+  for (let number = 0; number < size.orders; number++) {
+    if (random.chance(size.poison)) {
+      const bad = random.chance(0.8) ? badMessage(random, number) : badCall(random, number)
+      tasks.push({ at: number, sends: [bad] })
+      continue
+    }
+    const id = random.chance(0.85) ? newId(random, number, previousId) : undefined
+    if (id !== undefined) previousId = id
+    const order = { id, content: newContent(random, number) }
+    const together: Send[] = [orderSend(random, order, 0)]
+    tasks.push({ at: number, sends: together })
+    if (id === undefined) continue
+
+    if (random.chance(size.duplicates)) {
+      for (let copies = random.integer(1, MAX_CONCURRENT_COPIES); copies > 0; copies--) {
+        if (random.chance(0.6)) together.push(orderSend(random, order, random.integer(0, 50)))
+        else tasks.push({ at: number + random.integer(1, 400), sends: [orderSend(random, order, 0)] })
+      }
+    }
+    if (random.chance(size.conflicts)) {
+      const twin = { id, content: otherContent(random, order.content) }
+      together.push(orderSend(random, twin, random.integer(0, 30)))
+      if (random.chance(0.3)) together.push(orderSend(random, twin, random.integer(0, 30)))
+      if (random.chance(0.3)) {
+        tasks.push({ at: number + random.integer(1, 400), sends: [orderSend(random, twin, 0)] })
+      }
+    }
+  }
+  return tasks.sort((a, b) => a.at - b.at).map(({ sends }) => sends)
+}
+
+/** Case counts in an id: now and then one differs from the one before in nothing else. */
+function newId(random: Random, number: number, previous: string): string {
+  if (random.chance(0.02) && previous.startsWith('o-')) return previous.toUpperCase()
+  const id = `o-${number}-${random.pick(['a', 'B', '_', '-'])}${random.integer(0, 999)}`
+  return random.chance(0.02) ? id.padEnd(64, 'x') : id
+}
+
+/** No two orders of a run have the same content. */
+function newContent(random: Random, number: number): Content {
+  const item = random.pick([
+    `widget ${number}`,
+    `Schraube für Größe ${number}`,
+    `\u{1f9e6} pair ${number}`,
+    `"${number}" <b>&amp;</b> 'x' \\n %00 {"id":"y"}`,
+    `item ${number} ${'\u{1f680}'.repeat(150)}`,
+  ])
+  return { item, quantity: random.chance(0.5) ? 1 : random.integer(1, 1000) }
+}
+
+function otherContent(random: Random, { item, quantity }: Content): Content {
+  return random.chance(0.5) ? { item: `other ${item}`, quantity } : { item, quantity: (quantity % 1000) + 1 }
+}
+
+function orderSend(
+  random: Random,
+  { id, content }: { readonly id: string | undefined; readonly content: Content },
+  after: number,
+): OrderSend {
+  const way = random.pick<Way>(['sync', 'async', 'push'])
+  const idIn = way === 'push' ? 'body' : random.pick<OrderSend['idIn']>(['body', 'body', 'header', 'both'])
+  return {
+    kind: 'order',
+    way,
+    id,
+    idIn,
+    content,
+    text: written(random, idIn === 'header' ? undefined : id, content),
+    // Most clients want an answer; some go away after the first failure.
+    patience: random.chance(0.9) ? 100 : 1,
+    looksUp: way !== 'push' && random.chance(0.3),
+    after,
+  }
+}
+
+/** JSON of an order, in one of the ways that mean the same. */
+function written(random: Random, id: string | undefined, { item, quantity }: Content): string {
+  const fields: [string, unknown][] = [['item', random.chance(0.1) ? `  ${item}\t` : item]]
+  if (quantity !== 1 || random.chance(0.5)) fields.push(['quantity', quantity])
+  if (id !== undefined) fields.splice(random.integer(0, fields.length), 0, ['id', id])
+  const order = Object.fromEntries(fields)
+  return random.chance(0.2) ? JSON.stringify(order, null, 2) : JSON.stringify(order)
+}
+
+function badMessage(random: Random, number: number): BadMessage {
+  const base64 = (content: string | Buffer) => Buffer.from(content).toString('base64')
+  const text = random.pick([
+    () => base64(`{"id":"bad-${number}","item":"half an ord`),
+    () =>
+      base64(
+        Buffer.concat([Buffer.from(`{"item":"${number} `), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]),
+      ),
+    () => base64(JSON.stringify({ id: `bad-${number}`, item: '', quantity: 0 })),
+    () => base64(JSON.stringify({ id: `bad-${number}`, item: 'widget', qty: 2 })),
+    // Names of the message's own metadata.
+    () => base64(JSON.stringify({ id: `bad-${number}`, item: 'widget', dequeueCount: 99, popReceipt: 'x' })),
+    () => base64(JSON.stringify({ id: `../${number}`, item: 'widget' })),
+    () => base64(`[${number}]`),
+    () => base64(oversized(number, OVERSIZED_BYTES)),
+    () => `no Base64: order ${number} <item> & more`,
+    () => JSON.stringify({ id: `bad-${number}`, item: 'sent without Base64' }),
+  ])()
+  return { kind: 'badMessage', text }
+}
+
+function badCall(random: Random, number: number): BadCall {
+  return random.pick<BadCall>([
+    { kind: 'badCall', body: `{"id":"bad-${number}","item":"half an ord`, status: 400 },
+    {
+      kind: 'badCall',
+      body: JSON.stringify({ id: `bad-${number}`, item: ' ', quantity: 1001 }),
+      status: 422,
+    },
+    { kind: 'badCall', body: oversized(number, OVERSIZED_BODY_BYTES), status: 413 },
+  ])
+}
+
+function oversized(number: number, bytes: number): string {
+  const frame = JSON.stringify({ id: `bad-${number}`, item: '' })
+  return frame.replace('"item":""', `"item":"${'x'.repeat(bytes - frame.length)}"`)
+}
