@@ -106,9 +106,10 @@ async function requireFreePort(port: number): Promise<void> {
   }
 }
 
-/** Builds once, and again on every change of a source file. The host reloads what is new in `dist/`. */
+/** Builds, and builds again on every change of a source file. The host reloads what is new in `dist/`. */
 async function buildAndWatch(): Promise<esbuild.BuildContext> {
-  let first = true
+  const firstBuild = Promise.withResolvers<boolean>()
+  let builds = 0
   const report: esbuild.Plugin = {
     name: 'report',
     setup(build) {
@@ -122,8 +123,9 @@ async function buildAndWatch(): Promise<esbuild.BuildContext> {
           ...(await esbuild.formatMessages(warnings, { kind: 'warning', color: process.stderr.isTTY })),
         ].join('')
         if (text !== '') process.stderr.write(text)
-        if (first) {
+        if (++builds === 1) {
           if (metafile !== undefined && errors.length === 0) await removeStaleOutput(metafile)
+          firstBuild.resolve(errors.length === 0)
         } else if (errors.length > 0) {
           console.error('Not rebuilt; the last good version keeps running.')
         } else {
@@ -133,14 +135,10 @@ async function buildAndWatch(): Promise<esbuild.BuildContext> {
     },
   }
   const context = await esbuild.context({ ...bundleOptions('development'), plugins: [report] })
-  try {
-    await context.rebuild()
-  } catch {
-    await context.dispose()
-    throw new StartError('The app does not build; the errors are above.')
-  }
-  first = false
-  return context
+  await context.watch()
+  if (await firstBuild.promise) return context
+  await context.dispose()
+  throw new StartError('The app does not build; the errors are above.')
 }
 
 async function ensureAzurite(settings: NodeJS.ProcessEnv): Promise<Azurite | undefined> {
@@ -181,6 +179,11 @@ function startHost(host: Host, { port, hostFlags }: Options): ChildProcess {
   })
 }
 
+/** What ended first, and how. */
+type Ending =
+  | { readonly who: 'host'; readonly code: number | null }
+  | { readonly who: 'azurite'; readonly error: unknown }
+
 /** Runs until Ctrl-C, or until the host or Azurite ends. Answers the exit code. */
 async function run(options: Options): Promise<number> {
   const host = await chooseHost(options.host)
@@ -201,36 +204,45 @@ async function run(options: Options): Promise<number> {
   process.on('SIGTERM', stop)
   process.on('SIGHUP', stop)
 
-  const [building, starting] = await Promise.allSettled([buildAndWatch(), ensureAzurite(settings)])
-  const watching = building.status === 'fulfilled' ? building.value : undefined
-  const azurite = starting.status === 'fulfilled' ? starting.value : undefined
+  const storage = ensureAzurite(settings)
+  // Its failure is looked at below, after the build's.
+  storage.catch(() => undefined)
+  let watching: esbuild.BuildContext | undefined
   try {
-    if (building.status === 'rejected') throw building.reason
-    if (starting.status === 'rejected') throw starting.reason
+    watching = await buildAndWatch()
+    // Core Tools ends when storage is not there yet; func-local waits for it, and answers meanwhile.
+    if (host === 'func') await storage
     // A signal may have come meanwhile.
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
     if (stopping) return 0
-    await watching?.watch()
-
     child = startHost(host, options)
-    const hostEnded = once(child, 'exit').then((args) => ({
-      who: 'host' as const,
+    const hostEnded = once(child, 'exit').then((args): Ending => ({
+      who: 'host',
       code: args[0] as number | null,
     }))
-    const azuriteEnded = azurite?.ended.then(() => ({ who: 'azurite' as const }))
-    const first = await Promise.race([hostEnded, ...(azuriteEnded === undefined ? [] : [azuriteEnded])])
+    const azuriteEnded = storage.then(
+      async (azurite): Promise<Ending> => {
+        if (azurite === undefined) return hostEnded
+        await azurite.ended
+        return { who: 'azurite', error: undefined }
+      },
+      (error: unknown): Ending => ({ who: 'azurite', error }),
+    )
+    const first = await Promise.race([hostEnded, azuriteEnded])
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
     if (stopping) {
       await hostEnded
       return 0
     }
     if (first.who === 'host') return first.code ?? 1
-    console.error('Azurite has ended, so the app has no storage; the host is stopped.')
     child.kill('SIGINT')
     await hostEnded
+    if (first.error !== undefined) throw first.error
+    console.error('Azurite has ended, so the app had no storage; the host is stopped.')
     return 1
   } finally {
     await watching?.dispose()
+    const azurite = await storage.catch(() => undefined)
     await azurite?.stop()
   }
 }
