@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Settings } from './config/settings.ts'
+import { formatDate } from './date-text.ts'
 import { BindingError } from './host/function.ts'
 
 /** What an expression can name. */
@@ -54,7 +55,7 @@ function evaluate(expression: string, data: Readonly<Record<string, unknown>>): 
   if (found !== undefined && found !== null) return asText(found)
   const lower = name.toLowerCase()
   if (lower === 'rand-guid' || lower === 'sys.randguid') return formatGuid(randomUUID(), format)
-  if (lower === 'datetime' || lower === 'sys.utcnow') return formatDate(new Date(), format)
+  if (lower === 'datetime' || lower === 'sys.utcnow') return now(expression, format)
   throw new BindingError(
     `No value for the binding expression '{${expression}}': the trigger has no '${name}'.`,
   )
@@ -81,6 +82,18 @@ function asText(value: unknown): string {
   return JSON.stringify(value)
 }
 
+/** Without a format ISO 8601 that fits into a path, `2018-02-16T17-59-55Z` as the documentation shows it. */
+function now(expression: string, format: string | undefined): string {
+  const text = formatDate(
+    new Date(),
+    format === undefined || format === '' ? 'yyyy-MM-ddTHH-mm-ssK' : format,
+  )
+  if (text !== undefined) return text
+  throw new BindingError(
+    `The format of the binding expression '{${expression}}' is not a .NET date format; write 'yyyy-MM-dd' for example.`,
+  )
+}
+
 // https://learn.microsoft.com/dotnet/api/system.guid.tostring
 function formatGuid(guid: string, format: string | undefined): string {
   switch (format?.toUpperCase()) {
@@ -93,28 +106,4 @@ function formatGuid(guid: string, format: string | undefined): string {
     default:
       return guid
   }
-}
-
-const DATE_PARTS: Readonly<Record<string, (date: Date) => string>> = {
-  yyyy: (d) => String(d.getUTCFullYear()).padStart(4, '0'),
-  yy: (d) => String(d.getUTCFullYear() % 100).padStart(2, '0'),
-  MM: (d) => String(d.getUTCMonth() + 1).padStart(2, '0'),
-  M: (d) => String(d.getUTCMonth() + 1),
-  dd: (d) => String(d.getUTCDate()).padStart(2, '0'),
-  d: (d) => String(d.getUTCDate()),
-  HH: (d) => String(d.getUTCHours()).padStart(2, '0'),
-  H: (d) => String(d.getUTCHours()),
-  hh: (d) => String(d.getUTCHours() % 12 || 12).padStart(2, '0'),
-  mm: (d) => String(d.getUTCMinutes()).padStart(2, '0'),
-  ss: (d) => String(d.getUTCSeconds()).padStart(2, '0'),
-  fff: (d) => String(d.getUTCMilliseconds()).padStart(3, '0'),
-}
-
-/**
- * A date in a custom .NET format; without one, ISO 8601:
- * https://learn.microsoft.com/dotnet/standard/base-types/custom-date-and-time-format-strings
- */
-function formatDate(date: Date, format: string | undefined): string {
-  if (format === undefined || format === '') return date.toISOString().replace(/\.\d+Z$/, 'Z')
-  return format.replace(/yyyy|yy|MM|M|dd|d|HH|H|hh|mm|ss|fff/g, (part) => DATE_PARTS[part]?.(date) ?? part)
 }

@@ -4,10 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { parseArguments, UsageError, type StartOptions } from './arguments.ts'
 import { readHostConfig } from './config/host-config.ts'
 import { ConfigurationError } from './config/json-file.ts'
-import { readSettings } from './config/settings.ts'
+import { readSettings, type Settings } from './config/settings.ts'
 import { startHost, type RunningHost } from './host/host.ts'
 import { createLog, type Sink } from './host/log.ts'
-import { AppLoadError, WorkerExitError } from './host/worker-process.ts'
+import { secretsOf } from './host/secrets.ts'
+import { WorkerExitError } from './host/worker-process.ts'
+import { corsPolicy } from './http/cors.ts'
+import { createKeys, makeKey } from './http/keys.ts'
 import { PortError } from './http/server.ts'
 import { registry } from './types.ts'
 import { USAGE } from './usage.ts'
@@ -36,17 +39,22 @@ async function main(args: readonly string[]): Promise<void> {
 async function start(options: StartOptions, write: Sink): Promise<RunningHost> {
   const appDirectory = path.resolve(options.scriptRoot ?? '.')
   const { settings, host } = readSettings(appDirectory, process.env)
-  const hostConfig = readHostConfig(appDirectory, settings)
+  checkRuntime(settings)
+  const key = options.enableAuth ? (settings.get('FUNC_LOCAL_KEY') ?? '') || makeKey() : undefined
   const log = createLog(
     {
       verbose: options.verbose,
       // https://no-color.org
       colours: process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '',
-      levels: hostConfig.raw('logging.logLevel'),
+      levels: readHostConfig(appDirectory, settings).raw('logging.logLevel'),
+      secrets: secretsOf(settings),
     },
     write,
   )
   log.plain(`func-local ${packageVersion()}, Node.js ${process.version}: ${appDirectory}`)
+  if (key !== undefined && key !== settings.get('FUNC_LOCAL_KEY')) {
+    log.plain(`Key for functions and the admin API (header x-functions-key, or ?code=): ${key}`)
+  }
   return await startHost({
     appDirectory,
     address: options.address ?? LOOPBACK,
@@ -58,11 +66,25 @@ async function start(options: StartOptions, write: Sink): Promise<RunningHost> {
     ],
     workerScript,
     version: packageVersion(),
-    settings,
-    hostConfig,
+    configuration: () => {
+      const current = readSettings(appDirectory, process.env).settings
+      return { settings: current, hostConfig: readHostConfig(appDirectory, current) }
+    },
+    cors: corsPolicy(options.cors ?? host.CORS, options.corsCredentials || host.CORSCredentials === true),
+    keys: key === undefined ? undefined : createKeys(key),
     log,
     registry,
   })
+}
+
+/** Apps of other languages name theirs here. */
+function checkRuntime(settings: Settings): void {
+  const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME') ?? ''
+  if (runtime !== '' && runtime.toLowerCase() !== 'node') {
+    throw new ConfigurationError(
+      `FUNCTIONS_WORKER_RUNTIME is '${runtime}', and func-local runs Node.js apps only. Set it to 'node', or use Core Tools for this app.`,
+    )
+  }
 }
 
 /** The first signal stops gracefully, a second one at once. */
@@ -95,14 +117,9 @@ function packageVersion(): string {
   return version
 }
 
-/** Errors a user can meet are one line; anything else is a fault of ours and shows its stack. */
+/** Errors a user can meet are one line; a fault in the app's code, or in ours, shows its stack. */
 function explain(error: unknown): string {
   const expected = [UsageError, ConfigurationError, PortError, WorkerExitError]
   if (expected.some((type) => error instanceof type)) return (error as Error).message
-  if (error instanceof AppLoadError) {
-    return error.stack?.includes(error.message) === true
-      ? error.stack
-      : `${error.message}\n${error.stack ?? ''}`
-  }
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -5,6 +5,8 @@ import type { Settings } from './settings.ts'
 
 /** `host.json` with the environment's overrides on top. */
 export interface HostConfig {
+  /** The folder of the app. */
+  readonly appDirectory: string
   /**
    * Reads one section, for example `extensions.queues`. `shape` gives each key its schema and `defaults` its value
    * when it is absent. A value that breaks its schema is reported once, in one line, and the default is used; so is a
@@ -55,6 +57,7 @@ export function readHostConfig(appDirectory: string, settings: Settings): HostCo
   }
   const tree = withOverrides(content, settings)
   return {
+    appDirectory,
     problems,
     raw: (name) => lookUp(tree, name.split('.')),
     section: (name, shape, ignored = []) => {

@@ -1,6 +1,8 @@
 import type { InvocationOutcome, Listener, Registry, Services, TriggerEvent } from '../registry.ts'
 import { RETURN_BINDING, BindingError, defineFunction, type FunctionDefinition } from './function.ts'
+import { readFunctionTimeout } from './function-timeout.ts'
 import { createAttempt } from './invoker.ts'
+import { withRetries } from './retry.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
 /** A function that is bound to its trigger, or disabled. */
@@ -32,6 +34,8 @@ export interface Generation {
 export interface FunctionFilter {
   /** Names from `--functions` or `host.json`; `undefined` means all. */
   readonly only: readonly string[] | undefined
+  /** A debugger may hold an invocation for as long as it likes. */
+  readonly debugging: boolean
 }
 
 /** Binds the functions a worker registered. A function that cannot be bound is reported and left out. */
@@ -44,6 +48,8 @@ export function createGeneration(
   const problems: string[] = []
   const functions: LoadedFunction[] = []
   const running = new Set<Promise<unknown>>()
+  const stopping = new AbortController()
+  const timeout = readFunctionTimeout(services.hostConfig, (line) => problems.push(line))
 
   for (const metadata of worker.functions) {
     if (filter.only?.every((name) => name.toLowerCase() !== metadata.name.toLowerCase()) === true) continue
@@ -73,9 +79,20 @@ export function createGeneration(
       }
     },
     drain: async () => {
+      stopping.abort()
       await Promise.all(functions.filter(({ disabled }) => !disabled).map(({ listener }) => listener.stop()))
-      while (running.size > 0) await Promise.all(running)
+      while (running.size > 0) await Promise.allSettled(running)
     },
+  }
+
+  /** Keeps the generation alive until the work has ended. */
+  function track<T>(work: Promise<T>): Promise<T> {
+    running.add(work)
+    const done = (): void => {
+      running.delete(work)
+    }
+    work.then(done, done)
+    return work
   }
 
   function load(fn: FunctionDefinition): LoadedFunction {
@@ -97,15 +114,34 @@ export function createGeneration(
       }
       bindingType.check?.(binding, services)
     }
-    const attempt = createAttempt(fn, worker, registry, services)
-    const invoke = (event: TriggerEvent): Promise<InvocationOutcome> => {
-      const work = attempt(event)
-      running.add(work)
-      void work.finally(() => running.delete(work))
-      return work
+    const attempt = createAttempt(fn, worker, registry, services, filter.debugging ? undefined : timeout)
+    let run: (event: TriggerEvent) => Promise<InvocationOutcome> = attempt
+    if (fn.retry !== undefined && type.supportsRetry) {
+      run = withRetries(attempt, fn.retry, stopping.signal, (delay, next, max) => {
+        const wait = new Date(delay).toISOString().slice(11, 19)
+        services.log.write(
+          `Function.${fn.name}`,
+          'information',
+          `Waiting for \`${wait}\` before retrying function execution. Next attempt: '${next}'. Max retry count: '${max}'`,
+        )
+      })
+    } else if (fn.retry !== undefined) {
+      problems.push(
+        `The retry policy of function '${fn.name}' is ignored: triggers of type '${fn.trigger.type}' do not support retry policies.`,
+      )
     }
+    const invoke = (event: TriggerEvent): Promise<InvocationOutcome> => track(run(event))
     const listener = type.bind({ fn, services, capabilities: worker.capabilities, invoke })
-    return { definition: fn, disabled: isDisabled(fn.name, services), listener, invoke }
+    const { endpoint } = listener
+    const handled: Listener =
+      endpoint === undefined
+        ? listener
+        : {
+            ...listener,
+            // A request belongs to the generation from its first byte, before its invocation begins.
+            endpoint: { ...endpoint, handle: (...args) => track(endpoint.handle(...args)) },
+          }
+    return { definition: fn, disabled: isDisabled(fn.name, services), listener: handled, invoke }
   }
 }
 

@@ -1,14 +1,25 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { HostConfig } from '../config/host-config.ts'
 import type { Settings } from '../config/settings.ts'
-import { openHttpServer, type HttpServer } from '../http/server.ts'
+import { createAdminApi } from '../http/admin.ts'
+import type { CorsPolicy } from '../http/cors.ts'
+import type { Keys } from '../http/keys.ts'
+import { openHttpServer } from '../http/server.ts'
 import type { LogEntry } from '../protocol.ts'
 import type { Registry, Services } from '../registry.ts'
+import { createAppRunner } from './app-runner.ts'
+import { watchApp, type AppWatcher } from './app-watcher.ts'
 import { printFunctions } from './function-list.ts'
 import { createGeneration, type Generation } from './generation.ts'
 import type { Log } from './log.ts'
+import { findOldFunctions } from './old-functions.ts'
 import { startWorker } from './worker-process.ts'
+
+/** Settings and `host.json`, as they are on disk at one moment. */
+export interface Configuration {
+  readonly settings: Settings
+  readonly hostConfig: HostConfig
+}
 
 /** What a host is started with; everything is read and checked already. */
 export interface HostOptions {
@@ -19,8 +30,10 @@ export interface HostOptions {
   readonly nodeArguments: readonly string[]
   readonly workerScript: string
   readonly version: string
-  readonly settings: Settings
-  readonly hostConfig: HostConfig
+  /** Reads the configuration; called again for each reload of the app. */
+  readonly configuration: () => Configuration
+  readonly cors: CorsPolicy | undefined
+  readonly keys: Keys | undefined
   readonly log: Log
   readonly registry: Registry
 }
@@ -32,60 +45,49 @@ export interface RunningHost {
   readonly stop: () => Promise<void>
 }
 
-const FIRST_RESTART_DELAY_MS = 100
-const LONGEST_RESTART_DELAY_MS = 10_000
-const STABLE_AFTER_MS = 10_000
-
 /**
- * Starts the host: the HTTP server, the worker with the app, the listeners.
+ * Starts the host: the HTTP server, the worker with the app, the listeners, the watch on the app's files.
  *
  * @throws PortError when the port is taken, AppLoadError when the app does not load.
  */
 export async function startHost(options: HostOptions): Promise<RunningHost> {
-  const { log, settings, hostConfig } = options
-  const services: Services = {
-    settings,
-    hostConfig,
-    log,
-    instanceId: randomBytes(16).toString('hex').toUpperCase(),
-  }
-  let stopping = false
-  let restartDelay = FIRST_RESTART_DELAY_MS
-  let live: Generation | undefined
-  let settleFirst: (generation: Promise<Generation>) => void = () => undefined
-  let current = new Promise<Generation>((resolve) => (settleFirst = resolve))
-  // Whoever waits for the app learns of a failed load from `startHost` itself.
-  current.catch(() => undefined)
-
+  const { log } = options
+  const instanceId = randomBytes(16).toString('hex').toUpperCase()
+  let warnings: readonly string[] = []
+  const runner = createAppRunner(load, announceReload, log)
+  const adminApi = createAdminApi({ runner, instanceId, version: options.version, keys: options.keys })
   const server = await openHttpServer(
     { host: options.address, port: options.port },
-    () => current,
-    () => Promise.resolve(false),
+    { generation: runner.current, hostRoute: adminApi, cors: options.cors, keys: options.keys },
     log,
   )
   try {
-    const generation = await load()
-    settleFirst(Promise.resolve(generation))
-    announce(generation, server)
-    generation.start()
+    const generation = await runner.start()
+    const shownAddress = options.address === '127.0.0.1' ? 'localhost' : options.address
+    for (const line of warnings) log.warn(line)
+    printFunctions(log, generation, `http://${shownAddress}:${server.port}`)
+    log.info('Worker process started and initialized.')
+    log.info(`Host lock lease acquired by instance ID '${instanceId}'.`)
   } catch (error) {
-    settleFirst(Promise.reject(asError(error)))
     await server.close()
     throw error
   }
+  const watching: Promise<AppWatcher | undefined> = watchApp(options.appDirectory, runner.reload).catch(
+    () => undefined,
+  )
 
   return {
     port: server.port,
     stop: async () => {
-      stopping = true
       const closed = server.close()
-      const generation = await current.catch(() => undefined)
-      await Promise.all([closed, generation?.drain()])
-      await generation?.worker.terminate()
+      void watching.then((watcher) => watcher?.close())
+      await Promise.all([closed, runner.stop()])
     },
   }
 
   async function load(): Promise<Generation> {
+    const { settings, hostConfig } = options.configuration()
+    const services: Services = { settings, hostConfig, log, instanceId }
     const worker = await startWorker({
       script: options.workerScript,
       appDirectory: options.appDirectory,
@@ -98,48 +100,21 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
         else log.info(line)
       },
     })
-    const generation = createGeneration(worker, options.registry, services, { only: options.functions })
-    const loadedAt = Date.now()
-    void worker.exited.then((reason) => {
-      if (stopping || !isCurrent(generation)) return
-      log.error(`Language Worker Process (${worker.pid}) ${reason}. It is started again.`)
-      if (Date.now() - loadedAt > STABLE_AFTER_MS) restartDelay = FIRST_RESTART_DELAY_MS
-      void generation.drain()
-      current = restart()
-    })
-    live = generation
+    const filter = {
+      only: options.functions ?? onlyFunctions(hostConfig),
+      debugging: options.nodeArguments.some((argument) => argument.startsWith('--inspect')),
+    }
+    const generation = createGeneration(worker, options.registry, services, filter)
+    const old = await findOldFunctions(options.appDirectory)
+    warnings = [...hostConfig.problems, ...generation.problems, ...old]
     return generation
   }
 
-  function isCurrent(generation: Generation): boolean {
-    return live === generation
-  }
-
-  /** Tries until the app loads again; requests wait meanwhile. */
-  async function restart(): Promise<Generation> {
-    for (;;) {
-      await sleep(restartDelay)
-      restartDelay = Math.min(LONGEST_RESTART_DELAY_MS, restartDelay * 2)
-      try {
-        const generation = await load()
-        log.info('Worker process started and initialized.')
-        generation.start()
-        return generation
-      } catch (error) {
-        log.error(error instanceof Error ? (error.stack ?? error.message) : String(error))
-      }
-    }
-  }
-
-  function announce(generation: Generation, { port }: HttpServer): void {
-    for (const problem of [...hostConfig.problems, ...generation.problems]) log.warn(problem)
-    printFunctions(
-      log,
-      generation,
-      `http://${options.address === '127.0.0.1' ? 'localhost' : options.address}:${port}`,
+  function announceReload(generation: Generation): void {
+    for (const line of warnings) log.warn(line)
+    log.info(
+      `Worker process started and initialized. Functions: ${generation.functions.map((f) => f.definition.name).join(', ')}.`,
     )
-    log.info('Worker process started and initialized.')
-    log.info(`Host lock lease acquired by instance ID '${services.instanceId}'.`)
   }
 
   function writeEntry({ category, level, message, functionName }: LogEntry): void {
@@ -148,6 +123,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   }
 }
 
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
+/** https://learn.microsoft.com/azure/azure-functions/functions-host-json#functions */
+function onlyFunctions(hostConfig: HostConfig): string[] | undefined {
+  const raw = hostConfig.raw('functions')
+  return Array.isArray(raw) ? raw.filter((name) => typeof name === 'string') : undefined
 }

@@ -3,8 +3,12 @@ import { resolveExpression } from '../binding-expression.ts'
 import type { InvocationResponse, RetryContext, RpcException, TypedData } from '../protocol.ts'
 import type { BindingScope, InvocationOutcome, Registry, Services, TriggerEvent } from '../registry.ts'
 import { BindingError, RETURN_BINDING, type FunctionDefinition, type NamedBinding } from './function.ts'
+import type { FunctionTimeout } from './function-timeout.ts'
 import { traceContext } from './trace-context.ts'
 import type { WorkerProcess } from './worker-process.ts'
+
+/** What a 32-bit timer can hold. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** Runs one attempt of a function: inputs, handler, outputs, and the log lines around them. */
 export type Attempt = (event: TriggerEvent, retryContext?: RetryContext) => Promise<InvocationOutcome>
@@ -15,6 +19,7 @@ export function createAttempt(
   worker: WorkerProcess,
   registry: Registry,
   services: Services,
+  timeout: FunctionTimeout | undefined,
 ): Attempt {
   const category = `Function.${fn.name}`
   const { log } = services
@@ -49,6 +54,35 @@ export function createAttempt(
     }
   }
 
+  /**
+   * Fails an invocation that takes too long. JavaScript cannot be interrupted, so its worker ends with it, as under the
+   * real host: https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout
+   */
+  async function withinTime<T>(invocationId: string, work: Promise<T>): Promise<T> {
+    if (timeout === undefined) return await work
+    let timer: NodeJS.Timeout | undefined
+    const expired = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(
+        () => {
+          const what = `function 'Functions.${fn.name}' (Id: '${invocationId}')`
+          log.error(`Timeout value of ${timeout.text} exceeded by ${what}. Initiating cancellation.`)
+          reject(
+            new TimeoutError(
+              `Timeout value of ${timeout.text} was exceeded by function: Functions.${fn.name}`,
+            ),
+          )
+          worker.kill()
+        },
+        Math.min(timeout.milliseconds, LONGEST_TIMER_MS),
+      )
+    })
+    try {
+      return await Promise.race([work, expired])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   async function run(
     invocationId: string,
     event: TriggerEvent,
@@ -70,14 +104,17 @@ export function createAttempt(
         return data === undefined ? [] : [{ name: binding.name, data }]
       }),
     )
-    const response = await worker.invoke({
+    const response = await withinTime(
       invocationId,
-      functionId: fn.id,
-      inputData: [{ name: fn.trigger.name, data: event.data }, ...inputs.flat()],
-      triggerMetadata: event.metadata,
-      traceContext: event.trace ?? traceContext(),
-      ...(retryContext === undefined ? {} : { retryContext }),
-    })
+      worker.invoke({
+        invocationId,
+        functionId: fn.id,
+        inputData: [{ name: fn.trigger.name, data: event.data }, ...inputs.flat()],
+        triggerMetadata: event.metadata,
+        traceContext: event.trace ?? traceContext(),
+        ...(retryContext === undefined ? {} : { retryContext }),
+      }),
+    )
     if (response.exception !== undefined) throw new HandlerError(response.exception)
     for (const binding of fn.outputs) {
       const value = outputValue(response, binding.name)
@@ -86,6 +123,9 @@ export function createAttempt(
     return response
   }
 }
+
+/** The invocation took longer than `functionTimeout`. */
+class TimeoutError extends Error {}
 
 /** The value the app gave to an output; `undefined` when it gave none. */
 export function outputValue(response: InvocationResponse, name: string): TypedData | undefined {
@@ -105,7 +145,8 @@ class HandlerError extends Error {
 
 function exceptionOf(thrown: unknown): RpcException {
   if (thrown instanceof HandlerError) return thrown.exception
-  if (thrown instanceof BindingError) return { message: thrown.message, stackTrace: '' }
+  if (thrown instanceof BindingError || thrown instanceof TimeoutError)
+    return { message: thrown.message, stackTrace: '' }
   const error = thrown instanceof Error ? thrown : new Error(String(thrown))
   return { message: error.message === '' ? error.name : error.message, stackTrace: error.stack ?? '' }
 }

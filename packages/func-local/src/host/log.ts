@@ -32,6 +32,8 @@ export interface LogOptions {
   readonly colours: boolean
   /** `logging.logLevel` of `host.json`: a level for each category prefix, and `default`. */
   readonly levels: unknown
+  /** Texts that are never shown: keys from the settings. */
+  readonly secrets: readonly string[]
 }
 
 /** A sink for finished text; `write` must not throw. */
@@ -42,6 +44,11 @@ export function createLog(options: LogOptions, sink: Sink, now: () => Date = () 
   const configured = readLevels(options.levels)
   const cache = new Map<string, number>()
 
+  const redacted = (message: string): string => {
+    let text = message
+    for (const secret of options.secrets) if (text.includes(secret)) text = text.replaceAll(secret, '***')
+    return text
+  }
   const threshold = (category: string): number => {
     let level = cache.get(category)
     if (level === undefined) {
@@ -53,7 +60,7 @@ export function createLog(options: LogOptions, sink: Sink, now: () => Date = () 
   const stamped = (level: LogLevel, message: string): void => {
     const stamp = `[${now().toISOString()}] `
     const colour = options.colours ? COLOURS[level] : undefined
-    const lines = printable(message).split('\n')
+    const lines = printable(redacted(message)).split('\n')
     sink(
       lines
         .map((line) => (colour === undefined ? `${stamp}${line}\n` : `${stamp}${colour}${line}${RESET}\n`))

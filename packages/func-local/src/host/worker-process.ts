@@ -95,7 +95,10 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
             break
           case 'failed': {
             const error = new AppLoadError(message.message)
-            error.stack = message.stack
+            // The stack says where in the app; the message says which file the worker was loading.
+            error.stack = message.stack.includes(message.message)
+              ? message.stack
+              : `${message.message}\n${message.stack}`
             reject(error)
             break
           }

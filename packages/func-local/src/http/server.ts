@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Log } from '../host/log.ts'
 import type { Generation } from '../host/generation.ts'
 import type { HttpEndpoint } from '../registry.ts'
+import { applyCors, type CorsPolicy } from './cors.ts'
+import type { Keys } from './keys.ts'
 import { pathOf } from './request.ts'
 import { writeStatus } from './response.ts'
 
@@ -15,9 +17,19 @@ export interface HttpServer {
 /** The port is taken, or may not be used. */
 export class PortError extends Error {}
 
+const UNAUTHORIZED = 401
 const NOT_FOUND = 404
 const INTERNAL_ERROR = 500
 const IDLE_SWEEP_MS = 50
+
+/** What answers requests. */
+export interface HttpServerParts {
+  /** The functions; waits while the app loads. */
+  readonly generation: () => Promise<Generation>
+  readonly hostRoute: HostRoute
+  readonly cors: CorsPolicy | undefined
+  readonly keys: Keys | undefined
+}
 
 /** Handles a request that is not for a function; `false` when it is none of its. */
 export type HostRoute = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>
@@ -29,8 +41,7 @@ export type HostRoute = (request: IncomingMessage, response: ServerResponse, pat
  */
 export async function openHttpServer(
   address: { readonly host: string; readonly port: number },
-  generation: () => Promise<Generation>,
-  hostRoute: HostRoute,
+  parts: HttpServerParts,
   log: Log,
 ): Promise<HttpServer> {
   // A function may take any time to receive or to answer; the real host sets no such limits either.
@@ -54,11 +65,17 @@ export async function openHttpServer(
     const target = pathOf(request.url ?? '/')
     const end = target.search(/[?#]/)
     const path = end < 0 ? target : target.slice(0, end)
-    if (await hostRoute(request, response, path)) return
-    const { functions } = await generation()
+    if (parts.cors !== undefined && applyCors(request, response, parts.cors)) return
+    if (await parts.hostRoute(request, response, path)) return
+    const { functions } = await parts.generation()
     for (const { listener, disabled } of functions) {
       const params = disabled ? undefined : matched(listener.endpoint, request.method ?? 'GET', path)
       if (params !== undefined) {
+        if (parts.keys?.allows(request, listener.endpoint?.authLevel ?? 'admin') === false) {
+          request.resume()
+          writeStatus(response, UNAUTHORIZED)
+          return
+        }
         await listener.endpoint?.handle(request, response, params)
         return
       }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DequeuedMessageItem, QueueClient, QueueServiceClient } from '@azure/storage-queue'
 import type { Log } from '../host/log.ts'
+import { isCode, reasonOf } from '../storage/errors.ts'
 import { decodeMessage } from '../storage/queue-encoding.ts'
 import type { QueueOptions } from '../storage/queue-options.ts'
 import type { MessageInfo } from './queue.ts'
@@ -242,19 +243,7 @@ export function createQueueListener(listener: QueueListenerOptions): {
   }
 }
 
-function isCode(error: unknown, code: string): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === code
-}
-
 /** https://learn.microsoft.com/rest/api/storageservices/queue-service-error-codes */
 function isGone(error: unknown): boolean {
-  return ['MessageNotFound', 'PopReceiptMismatch', 'QueueNotFound', 'QueueBeingDeleted'].some((code) =>
-    isCode(error, code),
-  )
-}
-
-function reasonOf(error: unknown): string {
-  if (isCode(error, 'ECONNREFUSED')) return 'connection refused'
-  const message = error instanceof Error ? error.message : String(error)
-  return message.split('\n')[0] ?? message
+  return isCode(error, 'MessageNotFound', 'PopReceiptMismatch', 'QueueNotFound', 'QueueBeingDeleted')
 }

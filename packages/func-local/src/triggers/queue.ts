@@ -1,5 +1,6 @@
 import { resolveSettings } from '../binding-expression.ts'
 import { isObject } from '../config/json-file.ts'
+import { isoWithOffset } from '../date-text.ts'
 import { isBinary, requiredText, textOf } from '../host/function.ts'
 import type { TypedData } from '../protocol.ts'
 import type { TriggerEvent, TriggerType } from '../registry.ts'
@@ -70,9 +71,9 @@ function leaseSeconds(setting: string | undefined): number {
 function messageEvent(queueName: string, body: Buffer, info: MessageInfo, binary: boolean): TriggerEvent {
   const text = body.toString('utf8')
   const times = {
-    ExpirationTime: isoOffset(info.expiresOn),
-    InsertionTime: isoOffset(info.insertedOn),
-    NextVisibleTime: isoOffset(info.nextVisibleOn),
+    ExpirationTime: isoWithOffset(info.expiresOn),
+    InsertionTime: isoWithOffset(info.insertedOn),
+    NextVisibleTime: isoWithOffset(info.nextVisibleOn),
   }
   const properties = binary ? {} : topLevelProperties(text)
   const metadata: Record<string, TypedData> = {
@@ -104,7 +105,7 @@ function messageEvent(queueName: string, body: Buffer, info: MessageInfo, binary
       ...properties,
     }),
     reason: `New queue message detected on '${queueName}'.`,
-    details: `MessageId: ${info.id}, DequeueCount: ${info.dequeueCount}, InsertedOn: ${isoOffset(info.insertedOn)}`,
+    details: `MessageId: ${info.id}, DequeueCount: ${info.dequeueCount}, InsertedOn: ${isoWithOffset(info.insertedOn)}`,
   }
 }
 
@@ -126,9 +127,4 @@ function topLevelProperties(text: string): Readonly<Record<string, unknown>> {
     properties.push([name, isObject(value) || typeof value === 'string' ? value : JSON.stringify(value)])
   }
   return Object.fromEntries(properties)
-}
-
-/** ISO 8601 as .NET writes a `DateTimeOffset`. */
-function isoOffset(date: Date): string {
-  return date.toISOString().replace(/(?:\.000)?Z$/, '+00:00')
 }

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { glob, isDynamicPattern } from 'tinyglobby'
 import { toError, WorkerError } from './errors.ts'
+import { locateSyntaxError } from './syntax-error.ts'
 
 /** The fields of the app's `package.json` that decide what is loaded, and how. */
 interface AppPackage {
@@ -40,6 +41,9 @@ export async function loadEntryPoints(appDirectory: string, log: (message: strin
     )
     // The original stack says where in the app it happened; a syntax error's begins with the file and the line.
     wrapped.stack = error.stack ?? wrapped.message
+    if (error instanceof SyntaxError && !/^\S+:\d+\n/.test(wrapped.stack)) {
+      wrapped.stack = (await locateSyntaxError(appDirectory)) ?? wrapped.stack
+    }
     throw wrapped
   }
 }

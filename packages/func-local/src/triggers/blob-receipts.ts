@@ -1,0 +1,164 @@
+import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob'
+import { isCode, statusOf } from '../storage/errors.ts'
+import { HOST_CONTAINER } from '../storage/blobs.ts'
+
+/** One version of a blob: a change makes another ETag. */
+export interface BlobVersion {
+  readonly container: string
+  readonly name: string
+  /** With its quotes. */
+  readonly etag: string
+}
+
+/** What claiming a version gave. */
+export type Claim =
+  | { readonly state: 'completed' }
+  /** Another host works on it, or one that died less than a lease ago. */
+  | { readonly state: 'busy' }
+  | { readonly state: 'claimed'; readonly receipt: Receipt }
+
+/** A claimed version: nobody else works on it until it is released. */
+export interface Receipt {
+  /** How often the function has been started for this version. */
+  readonly attempts: () => number
+  /** Counts an attempt, before it begins: one that takes the worker down counts too. */
+  readonly countAttempt: () => Promise<void>
+  /** The function never runs for this version again. Also releases it. */
+  readonly complete: () => Promise<void>
+  /** Gives the version back to whoever claims it next. */
+  readonly release: () => Promise<void>
+}
+
+/** The receipts of one function. */
+export interface BlobReceipts {
+  /** The keys ({@link versionKey}) of every completed version. */
+  readonly completed: () => Promise<Set<string>>
+  readonly claim: (version: BlobVersion) => Promise<Claim>
+}
+
+const LEASE_SECONDS = 30
+const INCOMPLETE = 'Incomplete'
+const ATTEMPTS = 'Attempts'
+
+/** Identifies a version among those of one function. */
+export function versionKey({ container, name, etag }: BlobVersion): string {
+  return `${etag}/${container}/${name}`
+}
+
+/**
+ * Receipts remember which versions of which blobs a function has handled, in the container and under the names the real
+ * host uses: `azure-webjobs-hosts/blobreceipts/<host id>/<function>/<ETag>/<container>/<blob>`; without the metadata key
+ * `Incomplete` a receipt says that the version is done. Deleting one makes the function run for that version again, after
+ * the next start.
+ *
+ * https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger#blob-receipts
+ */
+export function createBlobReceipts(
+  service: () => Promise<BlobServiceClient>,
+  hostId: string,
+  functionId: string,
+): BlobReceipts {
+  const folder = `blobreceipts/${hostId}/${functionId}/`
+  const container = async (): Promise<ContainerClient> =>
+    (await service()).getContainerClient(HOST_CONTAINER)
+
+  return {
+    completed: async () => {
+      const found = new Set<string>()
+      const listing = (await container()).listBlobsFlat({ prefix: folder, includeMetadata: true })
+      try {
+        for await (const { name, metadata } of listing) {
+          if (valueOf(metadata, INCOMPLETE) === undefined) found.add(name.slice(folder.length))
+        }
+      } catch (error) {
+        if (!isCode(error, 'ContainerNotFound')) throw error
+      }
+      return found
+    },
+
+    claim: async (version) => {
+      const host = await container()
+      const blob = host.getBlockBlobClient(folder + versionKey(version))
+      const create = async (): Promise<void> => {
+        await blob.upload('', 0, {
+          metadata: { [INCOMPLETE]: INCOMPLETE },
+          conditions: { ifNoneMatch: '*' },
+        })
+      }
+      try {
+        await create()
+      } catch (error) {
+        if (isCode(error, 'ContainerNotFound')) {
+          await host.createIfNotExists()
+          await create()
+        } else if (!exists(error)) throw error
+      }
+
+      const lease = blob.getBlobLeaseClient()
+      try {
+        await lease.acquireLease(LEASE_SECONDS)
+      } catch (error) {
+        const status = statusOf(error)
+        if (status === 409 || status === 404) {
+          const metadata = status === 409 ? (await blob.getProperties()).metadata : undefined
+          return metadata !== undefined && valueOf(metadata, INCOMPLETE) === undefined
+            ? { state: 'completed' }
+            : { state: 'busy' }
+        }
+        throw error
+      }
+      const { metadata } = await blob.getProperties()
+      const release = async (): Promise<void> => {
+        clearInterval(renewal)
+        await lease.releaseLease().catch(() => undefined)
+      }
+      // A function may take longer than a lease lasts.
+      const renewal = setInterval(
+        () => {
+          lease.renewLease().catch(() => undefined)
+        },
+        (LEASE_SECONDS * 1000) / 3,
+      )
+      if (valueOf(metadata, INCOMPLETE) === undefined) {
+        await release()
+        return { state: 'completed' }
+      }
+      let attempts = Number(valueOf(metadata, ATTEMPTS) ?? 0)
+      const conditions = { leaseId: lease.leaseId }
+      return {
+        state: 'claimed',
+        receipt: {
+          attempts: () => attempts,
+          countAttempt: async () => {
+            attempts += 1
+            await blob.setMetadata(
+              { [INCOMPLETE]: INCOMPLETE, [ATTEMPTS]: String(attempts) },
+              { conditions },
+            )
+          },
+          complete: async () => {
+            try {
+              await blob.setMetadata({ [ATTEMPTS]: String(attempts) }, { conditions })
+            } catch (error) {
+              // Somebody deleted the receipt: then there is nothing to complete.
+              if (statusOf(error) !== 404) throw error
+            } finally {
+              await release()
+            }
+          },
+          release,
+        },
+      }
+    },
+  }
+}
+
+function exists(error: unknown): boolean {
+  return isCode(error, 'BlobAlreadyExists', 'LeaseIdMissing', 'ConditionNotMet')
+}
+
+/** Metadata keys come back in any case. */
+function valueOf(metadata: Readonly<Record<string, string>> | undefined, key: string): string | undefined {
+  const found = Object.keys(metadata ?? {}).find((k) => k.toLowerCase() === key.toLowerCase())
+  return found === undefined ? undefined : metadata?.[found]
+}
