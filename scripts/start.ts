@@ -182,7 +182,7 @@ function startHost(host: Host, { port, hostFlags }: Options): ChildProcess {
 /** What ended first, and how. */
 type Ending =
   | { readonly who: 'host'; readonly code: number | null }
-  | { readonly who: 'azurite'; readonly error: unknown }
+  | { readonly who: 'azurite'; readonly error: Error | undefined }
 
 /** Runs until Ctrl-C, or until the host or Azurite ends. Answers the exit code. */
 async function run(options: Options): Promise<number> {
@@ -226,7 +226,10 @@ async function run(options: Options): Promise<number> {
         await azurite.ended
         return { who: 'azurite', error: undefined }
       },
-      (error: unknown): Ending => ({ who: 'azurite', error }),
+      (error: unknown): Ending => ({
+        who: 'azurite',
+        error: error instanceof Error ? error : new Error(String(error)),
+      }),
     )
     const first = await Promise.race([hostEnded, azuriteEnded])
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
