@@ -84,10 +84,7 @@ function asText(value: unknown): string {
 
 /** Without a format ISO 8601 that fits into a path, `2018-02-16T17-59-55Z` as the documentation shows it. */
 function now(expression: string, format: string | undefined): string {
-  const text = formatDate(
-    new Date(),
-    format === undefined || format === '' ? 'yyyy-MM-ddTHH-mm-ssK' : format,
-  )
+  const text = formatDate(new Date(), format === undefined || format === '' ? 'yyyy-MM-ddTHH-mm-ssK' : format)
   if (text !== undefined) return text
   throw new BindingError(
     `The format of the binding expression '{${expression}}' is not a .NET date format; write 'yyyy-MM-dd' for example.`,

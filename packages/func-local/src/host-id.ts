@@ -16,7 +16,10 @@ export function hostIdOf(settings: Settings, hostConfig: HostConfig): string {
     settings.get('AzureFunctionsWebHost:hostId') ?? (typeof fromFile === 'string' ? fromFile : undefined)
   if (configured !== undefined && configured !== '') return configured
   const machine = hostname().replace(/[^\p{L}\p{Nd}]/gu, '')
-  return `${machine}-${stableHash(hostConfig.appDirectory)}`.slice(0, LONGEST).toLowerCase().replace(/-+$/, '')
+  return `${machine}-${stableHash(hostConfig.appDirectory)}`
+    .slice(0, LONGEST)
+    .toLowerCase()
+    .replace(/-+$/, '')
 }
 
 function stableHash(text: string): number {

@@ -17,9 +17,8 @@ export async function tableClient(
   const connection = resolveConnection(settings, name)
   if (connection.kind === 'connectionString') {
     // Azurite and other emulators speak plain HTTP; the account in the connection string says so itself.
-    const allowInsecureConnection = /http:\/\/|UseDevelopmentStorage=true|DefaultEndpointsProtocol=http;/i.test(
-      connection.value,
-    )
+    const allowInsecureConnection =
+      /http:\/\/|UseDevelopmentStorage=true|DefaultEndpointsProtocol=http;/i.test(connection.value)
     return TableClient.fromConnectionString(connection.value, table, { ...OPTIONS, allowInsecureConnection })
   }
   const uri = connection.serviceUri('table')

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BlobDownloadResponseParsed, BlobServiceClient, ContainerClient } from '@azure/storage-blob'
 import type { Log } from '../host/log.ts'
 import { isCode, reasonOf, statusOf } from '../storage/errors.ts'
-import { createLimit } from './blob-limit.ts'
 import type { BlobPathPattern } from './blob-path.ts'
 import { versionKey, type BlobReceipts, type BlobVersion, type Receipt } from './blob-receipts.ts'
 
@@ -51,10 +50,13 @@ export function createBlobListener(options: BlobListenerOptions): {
   const { pattern, receipts, log } = options
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
-  const limit = createLimit(options.maxDegreeOfParallelism)
-  /** Versions that need no look any more, or are in work: by the blob's name, its ETag. */
-  let settled = new Map<string, string>()
-  let completed: Set<string> | undefined
+  /** Versions in work, by their keys. */
+  const inWork = new Set<string>()
+  /** Versions that another host works on, or that could not be read: when to look at them again. */
+  const postponed = new Map<string, number>()
+  /** Versions that need no look any more: a blob's name and its ETag. */
+  const settled = new Map<string, string>()
+  let completed: ReadonlySet<string> | undefined
   let loop: Promise<void> = Promise.resolve()
 
   return {
@@ -95,28 +97,132 @@ export function createBlobListener(options: BlobListenerOptions): {
     }
   }
 
-  /** Lists the container once; returns how many new versions it has begun to work on. */
+  /** Lists the container once; returns how many versions it has begun to work on. */
   async function scan(done: ReadonlySet<string>): Promise<number> {
     const container = (await options.service()).getContainerClient(pattern.container)
-    const seen = new Map<string, string>()
-    let found = 0
+    const names = new Set<string>()
+    let begun = 0
     try {
       const listing = container.listBlobsFlat({ prefix: pattern.prefix, abortSignal: stopping.signal })
       for await (const { name, properties } of listing) {
         const parameters = pattern.match(name)
         if (parameters === undefined) continue
+        names.add(name)
         const version = { container: pattern.container, name, etag: quoted(properties.etag) }
-        if (settled.get(name) !== version.etag && !done.has(versionKey(version))) {
-          found += 1
-          begin(container, version, parameters)
-        }
-        seen.set(name, version.etag)
+        const key = versionKey(version)
+        if (done.has(key)) settled.set(name, version.etag)
+        if (settled.get(name) === version.etag || inWork.has(key)) continue
+        if ((postponed.get(key) ?? 0) > performance.now()) continue
+        while (running.size >= options.maxDegreeOfParallelism) await Promise.race(running)
+        if (isAborted()) return begun
+        begun += 1
+        begin(container, version, parameters)
       }
     } catch (error) {
+      // The container may be created later.
       if (!isCode(error, 'ContainerNotFound')) throw error
     }
-    for (const name of unsettled) seen.delete(name)
-    unsettled.clear()
-    settled = seen
-    return found
+    for (const name of settled.keys()) if (!names.has(name)) settled.delete(name)
+    completed = NONE
+    return begun
   }
+
+  function begin(
+    container: ContainerClient,
+    version: BlobVersion,
+    parameters: Readonly<Record<string, string>>,
+  ): void {
+    const key = versionKey(version)
+    inWork.add(key)
+    postponed.delete(key)
+    const work = handle(container, version, parameters)
+      .then((isSettled) => {
+        if (isSettled) settled.set(version.name, version.etag)
+        else postponed.set(key, performance.now() + LONGEST_POLL_MS)
+      })
+      .catch((error: unknown) => {
+        postponed.set(key, performance.now() + LONGEST_POLL_MS)
+        log.warn(
+          `Blob '${version.container}/${version.name}' could not be handled (${reasonOf(error)}). Trying again.`,
+        )
+      })
+      .finally(() => {
+        inWork.delete(key)
+        running.delete(work)
+      })
+    running.add(work)
+  }
+
+  /** Runs the function for one version until it succeeds or is given up; whether the version is settled then. */
+  async function handle(
+    container: ContainerClient,
+    version: BlobVersion,
+    parameters: Readonly<Record<string, string>>,
+  ): Promise<boolean> {
+    const claim = await receipts.claim(version)
+    if (claim.state !== 'claimed') return claim.state === 'completed'
+    const { receipt } = claim
+    try {
+      return await attempts(container, version, parameters, receipt)
+    } catch (error) {
+      await receipt.release()
+      throw error
+    }
+  }
+
+  async function attempts(
+    container: ContainerClient,
+    version: BlobVersion,
+    parameters: Readonly<Record<string, string>>,
+    receipt: Receipt,
+  ): Promise<boolean> {
+    const blob = container.getBlobClient(version.name)
+    let blobType = 'BlockBlob'
+    while (receipt.attempts() < options.poisonBlobThreshold) {
+      if (isAborted()) {
+        await receipt.release()
+        return false
+      }
+      let properties: BlobDownloadResponseParsed
+      let body: Buffer
+      try {
+        properties = await blob.download(0, undefined, { conditions: { ifMatch: version.etag } })
+        body = await read(properties)
+      } catch (error) {
+        // Deleted, or changed: a new version is found by the next scan.
+        if (statusOf(error) !== 404 && statusOf(error) !== 412) throw error
+        await receipt.release()
+        return true
+      }
+      blobType = properties.blobType ?? blobType
+      await receipt.countAttempt()
+      const attempt = receipt.attempts()
+      if (await options.run({ version, url: blob.url, parameters, body, properties, attempt })) {
+        await receipt.complete()
+        return true
+      }
+    }
+    await options.poison(version, blobType)
+    await receipt.complete()
+    return true
+  }
+
+  function isAborted(): boolean {
+    return stopping.signal.aborted
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+async function read({ readableStreamBody }: BlobDownloadResponseParsed): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of readableStreamBody ?? []) {
+    chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** Listings give ETags without quotes. */
+function quoted(etag: string): string {
+  return etag.startsWith('"') ? etag : `"${etag}"`
+}

@@ -49,7 +49,9 @@ export function parseBlobPath(path: string): BlobPathPattern {
     const [whole, name] = match
     if (whole === '{{' || whole === '}}') literal(whole.charAt(0))
     else if (name === undefined || !/^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name)) {
-      throw new BindingError(`Invalid blob trigger path '${path}': '${whole}' is not a parameter like {name}.`)
+      throw new BindingError(
+        `Invalid blob trigger path '${path}': '${whole}' is not a parameter like {name}.`,
+      )
     } else {
       parameters.push(name)
       expression += '(.*)'

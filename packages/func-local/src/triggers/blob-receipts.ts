@@ -59,8 +59,7 @@ export function createBlobReceipts(
   functionId: string,
 ): BlobReceipts {
   const folder = `blobreceipts/${hostId}/${functionId}/`
-  const container = async (): Promise<ContainerClient> =>
-    (await service()).getContainerClient(HOST_CONTAINER)
+  const container = async (): Promise<ContainerClient> => (await service()).getContainerClient(HOST_CONTAINER)
 
   return {
     completed: async () => {
@@ -131,10 +130,7 @@ export function createBlobReceipts(
           attempts: () => attempts,
           countAttempt: async () => {
             attempts += 1
-            await blob.setMetadata(
-              { [INCOMPLETE]: INCOMPLETE, [ATTEMPTS]: String(attempts) },
-              { conditions },
-            )
+            await blob.setMetadata({ [INCOMPLETE]: INCOMPLETE, [ATTEMPTS]: String(attempts) }, { conditions })
           },
           complete: async () => {
             try {

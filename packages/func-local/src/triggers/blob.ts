@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto'
+import type { BlobDownloadResponseParsed } from '@azure/storage-blob'
+import { resolveSettings } from '../binding-expression.ts'
+import { formatDate, isoWithOffset } from '../date-text.ts'
+import { BindingError, isBinary, propertyOf, requiredText, textOf, type NamedBinding } from '../host/function.ts'
+import { hostIdOf } from '../host-id.ts'
+import type { TypedData } from '../protocol.ts'
+import type { Services, TriggerEvent, TriggerType } from '../registry.ts'
+import { readBlobOptions } from '../storage/blob-options.ts'
+import { blobService } from '../storage/blobs.ts'
+import { resolveConnection } from '../storage/connection.ts'
+import { isCode } from '../storage/errors.ts'
+import { encodeMessage } from '../storage/queue-encoding.ts'
+import { queueService } from '../storage/queues.ts'
+import { createBlobListener, type BlobContent } from './blob-listener.ts'
+import { parseBlobPath } from './blob-path.ts'
+import { createBlobReceipts, type BlobVersion } from './blob-receipts.ts'
+import { CALLED_VIA_HOST } from './http.ts'
+
+/** Where versions go that a function has failed for too often, as in the real host. */
+const POISON_QUEUE = 'webjobs-blobtrigger-poison'
+
+/** The storage blob trigger: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger */
+export const blobTrigger: TriggerType = {
+  type: 'blobTrigger',
+  supportsRetry: false,
+  bind: ({ fn, services, invoke }) => {
+    const { settings, hostConfig, log } = services
+    refuseUnsupported(fn.trigger)
+    const pattern = parseBlobPath(resolveSettings(requiredText(fn.trigger, 'path'), settings))
+    const connection = textOf(fn.trigger, 'connection')
+    resolveConnection(settings, connection)
+    // Receipts are the host's own data.
+    resolveConnection(settings, undefined)
+    const functionId = `Host.Functions.${fn.name}`
+    const { maxDegreeOfParallelism, poisonBlobThreshold } = readBlobOptions(hostConfig)
+    const listener = createBlobListener({
+      pattern,
+      maxDegreeOfParallelism,
+      poisonBlobThreshold,
+      service: () => blobService(settings, connection),
+      receipts: createBlobReceipts(
+        () => blobService(settings, undefined),
+        hostIdOf(settings, hostConfig),
+        functionId,
+      ),
+      log,
+      run: async (content) => (await invoke(blobEvent(content, fn.trigger))).ok,
+      poison: async (version, blobType) => {
+        await sendToPoisonQueue(services, connection, poisonMessage(functionId, version, blobType))
+        log.write(
+          'Host.Triggers.Blobs',
+          'warning',
+          `Message has reached MaxDequeueCount of ${poisonBlobThreshold}. Moving message to queue '${POISON_QUEUE}'.`,
+        )
+      },
+    })
+    return {
+      ...listener,
+      // The real host reads the input as a blob's path; here the text is the blob's content.
+      adminEvent: (input) => ({
+        data: dataOf(Buffer.from(input), fn.trigger),
+        metadata: { BlobTrigger: { string: input } },
+        bindingData: () => ({ blobTrigger: input }),
+        reason: CALLED_VIA_HOST,
+      }),
+    }
+  },
+}
+
+function refuseUnsupported(trigger: NamedBinding): void {
+  const source = textOf(trigger, 'source') ?? ''
+  if (/^eventgrid$/i.test(source)) {
+    throw new BindingError(
+      "source 'EventGrid' of its blob trigger is not supported by func-local, which has no Event Grid. Leave 'source' out to run it locally from polling. The other functions are not affected.",
+    )
+  }
+  if (source !== '' && !/^logsandcontainerscan$/i.test(source)) {
+    throw new BindingError(`'source' of its blob trigger is '${source}'; it must be 'LogsAndContainerScan'.`)
+  }
+  if (propertyOf(trigger, 'sdkBinding') === true) {
+    throw new BindingError(
+      "'sdkBinding' of its blob trigger is not supported by func-local. Leave it out to get the blob's content. The other functions are not affected.",
+    )
+  }
+}
+
+/** What the function gets of a blob. */
+function blobEvent({ version, url, parameters, body, properties, attempt }: BlobContent, trigger: NamedBinding): TriggerEvent {
+  const path = `${version.container}/${version.name}`
+  const described = describe(properties)
+  const userMetadata = properties.metadata ?? {}
+  const metadata: Record<string, TypedData> = {
+    BlobTrigger: { string: path },
+    Uri: { json: JSON.stringify(url) },
+    Properties: { json: JSON.stringify(described) },
+    Metadata: { json: JSON.stringify(userMetadata) },
+  }
+  // A parameter of the path overrides what there is of the same name, as in the real host.
+  for (const [name, value] of Object.entries(parameters)) {
+    const same = Object.keys(metadata).find((key) => key.toLowerCase() === name.toLowerCase())
+    metadata[same ?? name] = { string: value }
+  }
+  return {
+    data: dataOf(body, trigger),
+    metadata,
+    bindingData: () => ({
+      blobTrigger: path,
+      uri: url,
+      properties: described,
+      metadata: userMetadata,
+      ...parameters,
+    }),
+    reason: `New blob detected(LogsAndContainerScan): ${path}`,
+    details:
+      `MessageId: ${randomUUID()}, DequeueCount: ${attempt}, InsertedOn: ${detailTime(new Date())}, ` +
+      `BlobCreated: ${detailTime(properties.createdOn)}, BlobLastModified: ${detailTime(properties.lastModified)}`,
+  }
+}
+
+/** A Buffer, or with `dataType: 'string'` a text. */
+function dataOf(body: Buffer, trigger: NamedBinding): TypedData {
+  return !isBinary(trigger) && trigger.dataType?.toLowerCase() === 'string'
+    ? { string: body.toString('utf8') }
+    : { bytes: body }
+}
+
+function detailTime(date: Date | undefined): string {
+  return date === undefined ? '' : (formatDate(date, 'yyyy-MM-ddTHH:mm:ss.fffzzz') ?? '')
+}
+
+const NO_DATE = '0001-01-01T00:00:00+00:00'
+// The order of the .NET SDK's enumerations, which are numbers in JSON.
+const BLOB_TYPES = ['BlockBlob', 'PageBlob', 'AppendBlob']
+const COPY_STATES = ['pending', 'success', 'aborted', 'failed']
+const LEASE_DURATIONS = ['infinite', 'fixed']
+const LEASE_STATES = ['available', 'leased', 'expired', 'breaking', 'broken']
+const LEASE_STATUSES = ['locked', 'unlocked']
+
+/**
+ * The blob's properties as the real host gives them to Node.js apps: the .NET SDK's `BlobProperties` as JSON,
+ * https://learn.microsoft.com/dotnet/api/azure.storage.blobs.models.blobproperties
+ */
+function describe(properties: BlobDownloadResponseParsed): Readonly<Record<string, unknown>> {
+  const text = (value: string | undefined): string | null => value ?? null
+  const date = (value: Date | undefined): string => (value === undefined ? NO_DATE : isoWithOffset(value))
+  const index = (names: readonly string[], value: string | undefined): number =>
+    Math.max(0, names.indexOf(value ?? ''))
+  return {
+    LastModified: date(properties.lastModified),
+    CreatedOn: date(properties.createdOn),
+    Metadata: properties.metadata ?? {},
+    ObjectReplicationDestinationPolicyId: text(properties.objectReplicationDestinationPolicyId),
+    ObjectReplicationSourceProperties: null,
+    BlobType: index(BLOB_TYPES, properties.blobType),
+    CopyCompletedOn: date(properties.copyCompletedOn),
+    CopyStatusDescription: text(properties.copyStatusDescription),
+    CopyId: text(properties.copyId),
+    CopyProgress: text(properties.copyProgress),
+    CopySource: text(properties.copySource),
+    CopyStatus: index(COPY_STATES, properties.copyStatus),
+    BlobCopyStatus: properties.copyStatus === undefined ? null : index(COPY_STATES, properties.copyStatus),
+    IsIncrementalCopy: false,
+    DestinationSnapshot: null,
+    LeaseDuration: index(LEASE_DURATIONS, properties.leaseDuration),
+    LeaseState: index(LEASE_STATES, properties.leaseState),
+    LeaseStatus: index(LEASE_STATUSES, properties.leaseStatus),
+    ContentLength: properties.contentLength ?? 0,
+    ContentType: text(properties.contentType),
+    ETag: properties.etag ?? '',
+    ContentHash: properties.contentMD5 === undefined ? null : Buffer.from(properties.contentMD5).toString('base64'),
+    ContentEncoding: text(properties.contentEncoding),
+    ContentDisposition: text(properties.contentDisposition),
+    ContentLanguage: text(properties.contentLanguage),
+    CacheControl: text(properties.cacheControl),
+    BlobSequenceNumber: properties.blobSequenceNumber ?? 0,
+    AcceptRanges: properties.acceptRanges ?? 'bytes',
+    BlobCommittedBlockCount: properties.blobCommittedBlockCount ?? 0,
+    IsServerEncrypted: properties.isServerEncrypted ?? false,
+    EncryptionKeySha256: text(properties.encryptionKeySha256),
+    EncryptionScope: text(properties.encryptionScope),
+    VersionId: text(properties.versionId),
+    IsLatestVersion: false,
+    TagCount: properties.tagCount ?? 0,
+    LastAccessed: date(properties.lastAccessed),
+  }
+}
+
+/** https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger#poison-blobs */
+function poisonMessage(functionId: string, { container, name, etag }: BlobVersion, blobType: string): string {
+  return JSON.stringify({
+    Type: 'BlobTrigger',
+    FunctionId: functionId,
+    BlobType: blobType,
+    ContainerName: container,
+    BlobName: name,
+    ETag: etag,
+  })
+}
+
+/** To the account of the blob; where that has no queues, to the host's own. */
+async function sendToPoisonQueue(
+  { settings }: Services,
+  connection: string | undefined,
+  message: string,
+): Promise<void> {
+  const text = encodeMessage(Buffer.from(message), 'base64')
+  const service = await queueService(settings, connection).catch(() => queueService(settings, undefined))
+  const queue = service.getQueueClient(POISON_QUEUE)
+  try {
+    await queue.sendMessage(text)
+  } catch (error) {
+    if (!isCode(error, 'QueueNotFound')) throw error
+    await queue.createIfNotExists()
+    await queue.sendMessage(text)
+  }
+}
