@@ -25,4 +25,6 @@ export default {
     },
   ],
   collectCoverageFrom: ['src/**/*.ts'],
+  coverageReporters: ['text', 'lcovonly'],
+  coverageThreshold: { global: { branches: 95, functions: 95, lines: 95, statements: 95 } },
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { InvocationContext } from '@azure/functions'
 import {
   BodyTooLargeError,
@@ -70,7 +71,7 @@ export function failureOf(error: unknown): {
   if (error instanceof InvalidOrderError) return { outcome: 'invalid', reason: error.message }
   if (error instanceof BodyTooLargeError) return { outcome: 'too-large', reason: error.message }
   if (error instanceof OrderNotFoundError) return { outcome: 'not-found', reason: error.message }
-  return { outcome: 'error', reason: error instanceof Error ? (error.stack ?? String(error)) : String(error) }
+  return { outcome: 'error', reason: inspect(error) }
 }
 
 function withCauses(error: Error): string {

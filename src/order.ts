@@ -87,24 +87,36 @@ export type OrderRecord = AcceptedOrder | ProcessedOrder
 /**
  * Checks a parsed JSON value against the order schema.
  *
- * @returns the draft: item trimmed, quantity defaulted
- * @throws InvalidOrderError with every fault at once
+ * @returns the draft, its item trimmed and its quantity defaulted, or every fault at once
  */
-export function parseOrder(input: unknown): OrderDraft {
+export function checkOrder(
+  input: unknown,
+): { readonly draft: OrderDraft; readonly faults?: undefined } | { readonly faults: readonly OrderFault[] } {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw new InvalidOrderError([{ pointer: '', detail: 'must be an object' }])
+    return { faults: [{ pointer: '', detail: 'must be an object' }] }
   }
   const result = v.safeParse(orderSchema, input)
   if (result.success) {
     const { id, item, quantity } = result.output
-    return id === undefined ? { item, quantity } : { id, item, quantity }
+    return { draft: id === undefined ? { item, quantity } : { id, item, quantity } }
   }
   // valibot's strictObject stops at the first unknown field; a client wants to hear of all of them.
   const known = result.issues.filter((issue) => issue.expected !== 'never').map(fault)
   const unknown = Object.keys(input)
     .filter((key) => !Object.hasOwn(orderSchema.entries, key))
     .map((key) => ({ pointer: pointer([key]), detail: 'is not a field of an order' }))
-  throw new InvalidOrderError([...known, ...unknown])
+  return { faults: [...known, ...unknown] }
+}
+
+/**
+ * Takes a parsed JSON value for an order.
+ *
+ * @throws InvalidOrderError with every fault at once
+ */
+export function parseOrder(input: unknown): OrderDraft {
+  const result = checkOrder(input)
+  if (result.faults !== undefined) throw new InvalidOrderError(result.faults)
+  return result.draft
 }
 
 function fault(issue: v.BaseIssue<unknown>): OrderFault {

@@ -1,7 +1,7 @@
 import type { HttpRequest } from '@azure/functions'
 import { BodyTooLargeError, InvalidOrderError, type OrderFault } from './errors.ts'
 import { parseJson } from './json.ts'
-import { ORDER_ID, parseOrder, type OrderDraft } from './order.ts'
+import { ORDER_ID, checkOrder, type OrderDraft } from './order.ts'
 
 /** Largest body of an order request, in bytes. */
 export const MAX_BODY_BYTES = 32 * 1024
@@ -20,20 +20,17 @@ export async function readOrder(request: HttpRequest): Promise<OrderDraft> {
   const input = parseJson(body)
 
   const key = readIdempotencyKey(request.headers.get('idempotency-key'))
-  const faults: OrderFault[] = key.fault === undefined ? [] : [key.fault]
-  let draft: OrderDraft | undefined
-  try {
-    draft = parseOrder(input)
-  } catch (error) {
-    if (!(error instanceof InvalidOrderError)) throw error
-    faults.unshift(...error.faults)
-  }
-  if (key.id !== undefined && draft?.id !== undefined && key.id !== draft.id) {
-    faults.push({ pointer: '/id', detail: 'must be the same as the Idempotency-Key header' })
-  }
-  if (draft === undefined || faults.length > 0) throw new InvalidOrderError(faults)
+  const { draft, faults = [] } = { draft: undefined, ...checkOrder(input) }
+  const headerFaults = key.fault === undefined ? disagreement(key.id, draft?.id) : [key.fault]
+  if (draft === undefined || headerFaults.length > 0)
+    throw new InvalidOrderError([...faults, ...headerFaults])
   const id = draft.id ?? key.id
   return id === undefined ? draft : { ...draft, id }
+}
+
+function disagreement(key: string | undefined, id: string | undefined): readonly OrderFault[] {
+  if (key === undefined || id === undefined || key === id) return []
+  return [{ pointer: '/id', detail: 'must be the same as the Idempotency-Key header' }]
 }
 
 /**
@@ -42,7 +39,7 @@ export async function readOrder(request: HttpRequest): Promise<OrderDraft> {
  */
 function readIdempotencyKey(value: string | null): { readonly id?: string; readonly fault?: OrderFault } {
   if (value === null) return {}
-  const id = /^"(.*)"$/.exec(value)?.[1] ?? value
+  const id = value.replace(/^"(.*)"$/, '$1')
   if (ORDER_ID.test(id)) return { id }
   const detail = 'Idempotency-Key header: must be 1 to 64 of the characters A-Z, a-z, 0-9, _ and -'
   return { fault: { pointer: '/id', detail } }
