@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { OutageStyle } from './faults.ts'
+import { OUTAGE_STYLES, type OutageStyle } from './faults.ts'
 import type { StorageService } from './journal.ts'
 import type { Random } from './random.ts'
 import type { System } from './system.ts'
@@ -71,7 +71,7 @@ export function createChaos(
   }))
   const outages: Blow[] = Array.from({ length: amount.outages }, (_, number) => {
     const ms = random.integer(MIN_OUTAGE_MS, MAX_OUTAGE_MS)
-    const style = random.pick<OutageStyle>(['offline', 'hanging', 'busy', 'mixed'])
+    const style = random.pick<OutageStyle>(OUTAGE_STYLES)
     const killAfter = random.chance(0.5) ? random.integer(0, ms) : undefined
     const whole = random.chance(0.5)
     return {

@@ -74,7 +74,7 @@ export async function startFaultProxy(options: {
 
   const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
     handle(request, response).catch(() => {
-      request.socket.resetAndDestroy()
+      reset(request.socket)
     })
   })
   server.on('connection', (socket) => {
@@ -101,7 +101,7 @@ export async function startFaultProxy(options: {
     if (response.destroyed || response.writableEnded) return
     const { socket } = incoming
     if (answer === undefined || fault.kind === 'drop') {
-      socket.resetAndDestroy()
+      reset(socket)
     } else if (fault.kind === 'cut') {
       await cutOff(answer, socket)
     } else {
@@ -171,7 +171,7 @@ export async function startFaultProxy(options: {
   async function goOffline(): Promise<void> {
     const closed = once(server, 'close')
     server.close()
-    for (const socket of sockets) socket.resetAndDestroy()
+    for (const socket of sockets) reset(socket)
     await closed
   }
 
@@ -187,6 +187,12 @@ export async function startFaultProxy(options: {
       agent.destroy()
     },
   }
+}
+
+/** A socket that is ending already can't be reset: Node would lose its handle, and never exit. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 interface Answer {
@@ -228,5 +234,5 @@ async function cutOff({ status, headers, body }: Answer, socket: Socket): Promis
   socket.write(part)
   // A reset overtakes what is still on its way.
   await delay(20)
-  socket.resetAndDestroy()
+  reset(socket)
 }

@@ -17,16 +17,12 @@ const LATE_MS = { least: 2100, most: 3500 }
 const DELAY_MS = { least: 5, most: 500 }
 const HANG_MS = 30_000
 
-/** How storage can be away. */
-export type OutageStyle =
-  /** Nobody listens. */
-  | 'offline'
-  /** Connections are taken and nobody answers. */
-  | 'hanging'
-  /** 503 to everything. */
-  | 'busy'
-  /** Each request meets another of these. */
-  | 'mixed'
+/**
+ * How storage can be away: nobody listens; connections are taken and nobody answers; 503 to everything; each request
+ * meets another of these.
+ */
+export const OUTAGE_STYLES = ['offline', 'hanging', 'busy', 'mixed'] as const
+export type OutageStyle = (typeof OUTAGE_STYLES)[number]
 
 /** Decides what happens to each storage request. */
 export interface FaultPlan {

@@ -17,6 +17,8 @@ export interface Journal {
   readonly writtenAfterProcessed: ReadonlySet<string>
   /** The highest dequeue count at which a message with this text was handed out. */
   deliveries(messageText: string): number
+  /** The highest dequeue count of all. */
+  mostDeliveries(): number
   /** Whether a storage request about this order met a fault between these times of `performance.now()`. */
   faultBetween(id: string, begun: number, ended: number): boolean
 }
@@ -47,6 +49,7 @@ export function createJournal(): Journal {
     requests: () => requests,
     processedWrites: (id) => processedWrites.get(id) ?? 0,
     deliveries: (text) => deliveries.get(text) ?? 0,
+    mostDeliveries: () => Math.max(0, ...deliveries.values()),
     faultBetween: (id, begun, ended) =>
       [...(faulted.get(id) ?? []), ...(faulted.get(SET_UP) ?? [])].some(
         (fault) => fault.begun <= ended && fault.ended >= begun,

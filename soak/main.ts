@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
 import { build } from '../scripts/build.ts'
-import { examples, isClean, soakRows, table } from './report.ts'
+import type { Account } from './account.ts'
+import { OUTAGE_STYLES, type OutageStyle } from './faults.ts'
+import { runOutage } from './outage.ts'
+import { breachRows, examples, isClean, soakRows, table } from './report.ts'
 import { soak, SoakStoppedError, type Progress, type SoakOptions } from './soak.ts'
 
 const USAGE = `npm run soak -- [options]
@@ -17,6 +20,9 @@ Runs the app while its worker, its host and its storage die at random, and accou
   --max-dequeue N     deliveries of a message; the default is host.json's
   --seed N            the same seed sends the same orders; the default is the time
   --minutes 30        the run is given up after this long
+  --scenario outage   instead: storage away under load, with the settings of production; all of it, then tables alone
+    --seconds 60      for this long
+    --style hanging   hanging, offline, busy or mixed: connections that nobody answers, nobody there, 503, all of these
 
 E2E_HOST=func runs Core Tools instead of func-local. Exit code 1: a promise was broken, or the run did not finish.`
 
@@ -25,7 +31,15 @@ class ArgumentError extends Error {
   override readonly name = 'ArgumentError'
 }
 
-function readOptions(): SoakOptions | 'help' {
+/** Storage away for long, instead of many faults. */
+interface ScenarioOptions {
+  readonly seconds: number
+  readonly style: OutageStyle
+  readonly seed: number
+  readonly limitMs: number
+}
+
+function readOptions(): SoakOptions | ScenarioOptions | 'help' {
   let values
   try {
     values = parseArgs({
@@ -40,6 +54,9 @@ function readOptions(): SoakOptions | 'help' {
         'max-dequeue': { type: 'string' },
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },
         minutes: { type: 'string', default: '30' },
+        scenario: { type: 'string' },
+        seconds: { type: 'string', default: '60' },
+        style: { type: 'string', default: 'hanging' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values
@@ -48,6 +65,14 @@ function readOptions(): SoakOptions | 'help' {
   }
   if (values.help) return 'help'
   const maxDequeue = values['max-dequeue']
+  const seed = count('seed', values.seed)
+  const limitMs = count('minutes', values.minutes) * 60_000
+  if (values.scenario === 'outage') {
+    return { seed, limitMs, seconds: count('seconds', values.seconds), style: outageStyle(values.style) }
+  }
+  if (values.scenario !== undefined) {
+    throw new ArgumentError(`--scenario is outage, not "${values.scenario}".`)
+  }
   return {
     orders: count('orders', values.orders),
     kills: count('kills', values.kills),
@@ -57,9 +82,15 @@ function readOptions(): SoakOptions | 'help' {
     poison: part('poison', values.poison),
     faults: part('faults', values.faults),
     maxDequeueCount: maxDequeue === undefined ? undefined : count('max-dequeue', maxDequeue),
-    seed: count('seed', values.seed),
-    limitMs: count('minutes', values.minutes) * 60_000,
+    seed,
+    limitMs,
   }
+}
+
+function outageStyle(text: string): OutageStyle {
+  const style = OUTAGE_STYLES.find((known) => known === text)
+  if (style !== undefined) return style
+  throw new ArgumentError(`--style is ${OUTAGE_STYLES.join(', ')}, not "${text}".`)
 }
 
 function count(name: string, text: string): number {
@@ -89,7 +120,40 @@ function progressBar(): { readonly onProgress: Progress; stop(): void } {
   }
 }
 
-async function run(options: SoakOptions): Promise<number> {
+async function runSoak(options: SoakOptions, signal: AbortSignal): Promise<boolean> {
+  const bar = progressBar()
+  let result
+  try {
+    result = await soak(options, signal, bar.onProgress)
+  } finally {
+    bar.stop()
+  }
+  console.log(table(soakRows(options, result)))
+  return verdict(result.account, options.seed)
+}
+
+async function runScenario(options: ScenarioOptions, signal: AbortSignal): Promise<boolean> {
+  const until = AbortSignal.any([signal, AbortSignal.timeout(options.limitMs)])
+  let kept = true
+  for (const away of ['all', 'tables'] as const) {
+    const { account, poisoned, rows } = await runOutage({ ...options, away }, until)
+    console.log(table([...rows, ...breachRows(account)]))
+    kept = verdict(account, options.seed) && poisoned === 0 && kept
+  }
+  return kept
+}
+
+/** Says whether every promise was kept. */
+function verdict(account: Account, seed: number): boolean {
+  if (isClean(account)) {
+    console.log('\nEvery promise was kept.\n')
+    return true
+  }
+  console.log(`\n${examples(account).join('\n')}\n\nA promise was broken. Seed: ${seed}\n`)
+  return false
+}
+
+async function run(options: SoakOptions | ScenarioOptions): Promise<number> {
   if (!(await build('release'))) return 1
   const stopping = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -97,20 +161,9 @@ async function run(options: SoakOptions): Promise<number> {
       stopping.abort()
     })
   }
-  const bar = progressBar()
-  let result
-  try {
-    result = await soak(options, stopping.signal, bar.onProgress)
-  } finally {
-    bar.stop()
-  }
-  console.log(table(soakRows(options, result)))
-  if (isClean(result.account)) {
-    console.log('\nEvery promise was kept.')
-    return 0
-  }
-  console.log(`\n${examples(result.account).join('\n')}\n\nA promise was broken. Seed: ${options.seed}`)
-  return 1
+  const { signal } = stopping
+  const kept = 'orders' in options ? await runSoak(options, signal) : await runScenario(options, signal)
+  return kept ? 0 : 1
 }
 
 try {

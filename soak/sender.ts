@@ -106,8 +106,11 @@ export function createSender(options: {
       const { messageId } = await target.sendMessage(text, { messageTimeToLive: -1 })
       ledger.pushes.push({ text, order, acknowledged: true, messageId })
       return true
-    } catch {
+    } catch (error) {
       ledger.pushes.push({ text, order, acknowledged: false, messageId: undefined })
+      if ((error as { statusCode?: number }).statusCode === 404) {
+        await target.createIfNotExists().catch(() => undefined)
+      }
       return false
     }
   }

@@ -161,12 +161,14 @@ function hostEnvironment(options: SoakOptions): Record<string, string> {
   }
 }
 
-async function stopped(over: AbortSignal, byHand: AbortSignal): Promise<never> {
+/** Rejects when a run is over before it has finished. */
+export async function stopped(over: AbortSignal, byHand: AbortSignal): Promise<never> {
   if (!over.aborted) await once(over, 'abort')
   throw new SoakStoppedError(byHand.aborted ? 'Stopped.' : 'The run took longer than its limit.')
 }
 
-async function inLanes(
+/** Runs tasks in their order, some at a time, until `signal` ends it. */
+export async function inLanes(
   tasks: readonly Task[],
   signal: AbortSignal,
   run: (task: Task) => Promise<void>,
@@ -182,7 +184,11 @@ async function inLanes(
 }
 
 /** Waits until `orders` is empty. Answers how many messages are left on it. */
-async function drained(reader: StorageReader, signal: AbortSignal, onProgress: Progress): Promise<number> {
+export async function drained(
+  reader: StorageReader,
+  signal: AbortSignal,
+  onProgress: Progress = () => undefined,
+): Promise<number> {
   const end = performance.now() + DRAIN_LIMIT_MS
   let most = 0
   for (;;) {
@@ -202,11 +208,12 @@ function idsOf(ledger: Ledger, records: ReadonlyMap<string, StoredOrder>): Reado
   return new Set([...records.keys(), ...sent])
 }
 
-async function lookUpAll(
+/** What the app answers about each order now. */
+export async function lookUpAll(
   http: HttpClient,
   ids: ReadonlySet<string>,
   signal: AbortSignal,
-  onProgress: Progress,
+  onProgress: Progress = () => undefined,
 ): Promise<FinalState['answers']> {
   const answers = new Map<string, Awaited<ReturnType<HttpClient['call']>>['answer']>()
   const left = ids.values()
