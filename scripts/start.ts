@@ -10,13 +10,14 @@ import { AzuriteStartError, startAzurite, USUAL_PORTS, whoAnswers, type Azurite 
 import { bundleOptions, removeStaleOutput, ROOT } from './build.ts'
 import { appSettings, ensureSettingsFile, SettingsFileError } from './settings.ts'
 
-const USAGE = `npm start -- [--host=func|func-local] [--port 7071] [--enableAuth] [--verbose]
+const USAGE = `npm start -- [--host=func|func-local] [--port 7071] [--enableAuth] [--verbose] [--inspect[=9229]]
 
 Builds the app, starts Azurite (unless it runs already) and a local Functions host, and rebuilds on every change.
   --host        Core Tools (func), or func-local; the default is func where it is installed
   --port        the host's port
   --enableAuth  func-local: ask for function keys, as Azure does
-  --verbose     the host says more`
+  --verbose     the host says more
+  --inspect     opens the debugger's port in the app's process`
 
 type Host = 'func' | 'func-local'
 
@@ -35,11 +36,14 @@ function readOptions(): Options | 'help' {
   let values
   try {
     values = parseArgs({
+      // An option's value may be left out only where it is given with "=".
+      args: process.argv.slice(2).map((flag) => (flag === '--inspect' ? '--inspect=9229' : flag)),
       options: {
         host: { type: 'string' },
         port: { type: 'string', short: 'p', default: '7071' },
         enableAuth: { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
+        inspect: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values
@@ -55,7 +59,12 @@ function readOptions(): Options | 'help' {
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new StartError(`--port is a number from 1 to 65535, not "${values.port}".`)
   }
-  const hostFlags = [...(values.enableAuth ? ['--enableAuth'] : []), ...(values.verbose ? ['--verbose'] : [])]
+  const hostFlags = [
+    ...(values.enableAuth ? ['--enableAuth'] : []),
+    ...(values.verbose ? ['--verbose'] : []),
+    // Last: everything after the two dashes is for Node.
+    ...(values.inspect === undefined ? [] : ['--language-worker', '--', `--inspect=${values.inspect}`]),
+  ]
   return { host, port, hostFlags }
 }
 

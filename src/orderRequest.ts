@@ -21,14 +21,15 @@ export async function readOrder(request: HttpRequest): Promise<OrderDraft> {
 
   const key = readIdempotencyKey(request.headers.get('idempotency-key'))
   const { draft, faults = [] } = { draft: undefined, ...checkOrder(input) }
-  const headerFaults = key.fault === undefined ? disagreement(key.id, draft?.id) : [key.fault]
+  const headerFaults = key.fault === undefined ? disagreement(key.id, input) : [key.fault]
   if (draft === undefined || headerFaults.length > 0)
     throw new InvalidOrderError([...faults, ...headerFaults])
   const id = draft.id ?? key.id
   return id === undefined ? draft : { ...draft, id }
 }
 
-function disagreement(key: string | undefined, id: string | undefined): readonly OrderFault[] {
+function disagreement(key: string | undefined, input: unknown): readonly OrderFault[] {
+  const { id } = Object(input) as { readonly id?: unknown }
   if (key === undefined || id === undefined || key === id) return []
   return [{ pointer: '/id', detail: 'must be the same as the Idempotency-Key header' }]
 }

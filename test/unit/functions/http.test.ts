@@ -169,6 +169,10 @@ describe('order', () => {
 
   it('tells the faults of body and header at once', async () => {
     expect(pointers(await post({ item: '' }, { 'idempotency-key': 'a b' }))).toStrictEqual(['/item', '/id'])
+    expect(pointers(await post({ item: '', id: 'a' }, { 'idempotency-key': 'b' }))).toStrictEqual([
+      '/item',
+      '/id',
+    ])
   })
 
   test.each([
