@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { BlobDownloadResponseParsed } from '@azure/storage-blob'
 import { resolveSettings } from '../binding-expression.ts'
 import { formatDate, isoWithOffset } from '../date-text.ts'
-import { BindingError, isBinary, propertyOf, requiredText, textOf, type NamedBinding } from '../host/function.ts'
+import {
+  BindingError,
+  isBinary,
+  propertyOf,
+  requiredText,
+  textOf,
+  type NamedBinding,
+} from '../host/function.ts'
 import { hostIdOf } from '../host-id.ts'
 import type { TypedData } from '../protocol.ts'
 import type { Services, TriggerEvent, TriggerType } from '../registry.ts'
@@ -86,7 +93,10 @@ function refuseUnsupported(trigger: NamedBinding): void {
 }
 
 /** What the function gets of a blob. */
-function blobEvent({ version, url, parameters, body, properties, attempt }: BlobContent, trigger: NamedBinding): TriggerEvent {
+function blobEvent(
+  { version, url, parameters, body, properties, attempt }: BlobContent,
+  trigger: NamedBinding,
+): TriggerEvent {
   const path = `${version.container}/${version.name}`
   const described = describe(properties)
   const userMetadata = properties.metadata ?? {}
@@ -168,7 +178,8 @@ function describe(properties: BlobDownloadResponseParsed): Readonly<Record<strin
     ContentLength: properties.contentLength ?? 0,
     ContentType: text(properties.contentType),
     ETag: properties.etag ?? '',
-    ContentHash: properties.contentMD5 === undefined ? null : Buffer.from(properties.contentMD5).toString('base64'),
+    ContentHash:
+      properties.contentMD5 === undefined ? null : Buffer.from(properties.contentMD5).toString('base64'),
     ContentEncoding: text(properties.contentEncoding),
     ContentDisposition: text(properties.contentDisposition),
     ContentLanguage: text(properties.contentLanguage),

@@ -1,0 +1,266 @@
+import type { TableClient, TransactionAction } from '@azure/data-tables'
+import { isObject, type JsonObject } from '../config/json-file.ts'
+import { isoWithOffset } from '../date-text.ts'
+import { BindingError, propertyOf, requiredText, textOf, type NamedBinding } from '../host/function.ts'
+import type { TypedData } from '../protocol.ts'
+import type { BindingScope, BindingType } from '../registry.ts'
+import { resolveConnection } from '../storage/connection.ts'
+import { statusOf } from '../storage/errors.ts'
+import { tableClient } from '../storage/tables.ts'
+import { resolveFilter } from './table-filter.ts'
+
+/**
+ * Table input and output:
+ * https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-table-input and
+ * https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-table-output
+ */
+export const tableBinding: BindingType = {
+  type: 'table',
+  check: (binding, { settings }) => {
+    requiredText(binding, 'tableName')
+    resolveConnection(settings, textOf(binding, 'connection'))
+    if (binding.direction === 'out') return
+    const take = takeOf(binding)
+    if (textOf(binding, 'rowKey') === undefined) return
+    if (textOf(binding, 'partitionKey') === undefined) {
+      throw new BindingError("'rowKey' of its table input needs a 'partitionKey' with it.")
+    }
+    if (take !== undefined || textOf(binding, 'filter') !== undefined) {
+      throw new BindingError("'rowKey' of its table input cannot be used with 'take' or 'filter'.")
+    }
+  },
+  input: async (scope) => {
+    const { binding, resolve } = scope
+    const table = await openTable(scope)
+    const partitionKey = resolved(binding, 'partitionKey', resolve)
+    const rowKey = resolved(binding, 'rowKey', resolve)
+    return rowKey === undefined
+      ? await list(table, partitionKey, scope)
+      : await readOne(table, partitionKey ?? '', rowKey)
+  },
+  output: async (scope, value) => {
+    const { binding, resolve } = scope
+    const rows = entitiesOf(value).map((entity) =>
+      rowOf(entity, resolved(binding, 'partitionKey', resolve), resolved(binding, 'rowKey', resolve)),
+    )
+    if (rows.length === 0) return
+    const table = await openTable(scope)
+    for (const batch of batchesOf(rows)) await write(table, batch)
+  },
+}
+
+function openTable({ binding, services, resolve }: BindingScope): Promise<TableClient> {
+  const name = resolve(requiredText(binding, 'tableName'))
+  return tableClient(services.settings, textOf(binding, 'connection'), name)
+}
+
+function resolved(
+  binding: NamedBinding,
+  property: string,
+  resolve: (template: string) => string,
+): string | undefined {
+  const template = textOf(binding, property)
+  return template === undefined ? undefined : resolve(template)
+}
+
+function takeOf(binding: NamedBinding): number | undefined {
+  const value = propertyOf(binding, 'take')
+  if (value === undefined || value === null || value === '') return undefined
+  const take = Number(value)
+  if (!Number.isInteger(take) || take < 0) {
+    throw new BindingError(`'take' of its table input must be a whole number, not ${JSON.stringify(value)}.`)
+  }
+  return take === 0 ? undefined : take
+}
+
+async function readOne(
+  table: TableClient,
+  partitionKey: string,
+  rowKey: string,
+): Promise<TypedData | undefined> {
+  try {
+    return { json: entityJson(await table.getEntity(partitionKey, rowKey)) }
+  } catch (error) {
+    // An entity, or a table, that does not exist is no error: the handler gets `undefined`.
+    if (statusOf(error) === 404) return undefined
+    throw error
+  }
+}
+
+async function list(
+  table: TableClient,
+  partitionKey: string | undefined,
+  { binding, resolve }: BindingScope,
+): Promise<TypedData> {
+  const take = takeOf(binding)
+  const filter = textOf(binding, 'filter')
+  const conditions = [
+    ...(partitionKey === undefined ? [] : [`PartitionKey eq '${partitionKey.replaceAll("'", "''")}'`]),
+    ...(filter === undefined ? [] : [resolveFilter(filter, resolve)]),
+  ]
+  const queryOptions = conditions.length === 0 ? {} : { filter: conditions.join(' and ') }
+  const found: string[] = []
+  try {
+    const pages = table
+      .listEntities({ queryOptions })
+      .byPage(take === undefined ? {} : { maxPageSize: Math.min(take, LARGEST_PAGE) })
+    for await (const page of pages) {
+      for (const entity of page) {
+        found.push(entityJson(entity))
+        if (found.length === take) return { json: `[${found.join(',')}]` }
+      }
+    }
+  } catch (error) {
+    // The table may be created later.
+    if (statusOf(error) !== 404) throw error
+  }
+  return { json: `[${found.join(',')}]` }
+}
+
+const LARGEST_PAGE = 1000
+const LARGEST_BATCH = 100
+// What the SDK adds to an entity's own properties.
+const SYSTEM_PROPERTIES = ['etag', 'odata.etag', 'odata.metadata', 'timestamp']
+
+/** `PartitionKey`, `RowKey` and the entity's own properties, no more. */
+function entityJson(entity: Readonly<Record<string, unknown>>): string {
+  const own = Object.entries(entity)
+    .filter(([name]) => !SYSTEM_PROPERTIES.includes(name) && name !== 'partitionKey' && name !== 'rowKey')
+    .map(([name, value]) => `${JSON.stringify(name)}:${valueJson(value)}`)
+  const keys = [
+    `"PartitionKey":${JSON.stringify(entity['partitionKey'])}`,
+    `"RowKey":${JSON.stringify(entity['rowKey'])}`,
+  ]
+  return `{${[...keys, ...own].join(',')}}`
+}
+
+function valueJson(value: unknown): string {
+  // JSON has no 64-bit integers of its own; the real host writes them as numbers too.
+  if (typeof value === 'bigint') return String(value)
+  if (value instanceof Date) return JSON.stringify(isoWithOffset(value))
+  if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString('base64'))
+  if (isObject(value) && 'type' in value && 'value' in value) return JSON.stringify(value['value'])
+  return JSON.stringify(value)
+}
+
+/** An entity to write, with how. */
+interface Row {
+  readonly partitionKey: string
+  readonly rowKey: string
+  readonly action: TransactionAction
+}
+
+function entitiesOf(value: TypedData): readonly JsonObject[] {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(value.json ?? value.string ?? Buffer.from(value.bytes ?? []).toString('utf8'))
+  } catch {
+    parsed = undefined
+  }
+  const all: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed]
+  const entities = all.filter((entity) => entity !== null)
+  if (!entities.every(isObject)) {
+    throw new BindingError(
+      'A table output takes an object, or an array of objects, with PartitionKey and RowKey.',
+    )
+  }
+  return entities
+}
+
+function rowOf(
+  entity: JsonObject,
+  defaultPartition: string | undefined,
+  defaultRow: string | undefined,
+): Row {
+  let partitionKey: unknown = defaultPartition
+  let rowKey: unknown = defaultRow
+  let etag: unknown
+  const properties: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(entity)) {
+    switch (name.toLowerCase()) {
+      case 'partitionkey':
+        partitionKey = value
+        break
+      case 'rowkey':
+        rowKey = value
+        break
+      case 'etag':
+      case 'odata.etag':
+        etag = value
+        break
+      case 'timestamp':
+        break
+      default:
+        if (value !== null) properties[name] = propertyValue(value)
+    }
+  }
+  const keys = { partitionKey: keyOf('PartitionKey', partitionKey), rowKey: keyOf('RowKey', rowKey) }
+  const row = { ...properties, ...keys }
+  // Without an ETag an entity is new; `*` replaces what there is; any other must match:
+  // https://github.com/Azure/azure-sdk-for-net/blob/main/sdk/tables/Microsoft.Azure.WebJobs.Extensions.Tables/src/TableEntityWriter.cs
+  if (etag === undefined || etag === null || etag === '') return { ...keys, action: ['create', row] }
+  if (etag === '*') return { ...keys, action: ['upsert', row, 'Replace'] }
+  if (typeof etag !== 'string')
+    throw new BindingError(`ETag of the entity must be text, not ${JSON.stringify(etag)}.`)
+  return { ...keys, action: ['update', row, 'Replace', { etag }] }
+}
+
+// https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model#characters-disallowed-in-key-fields
+// eslint-disable-next-line no-control-regex
+const FORBIDDEN = /[/\\#?\u0000-\u001F\u007F-\u009F]/
+
+function keyOf(name: string, value: unknown): string {
+  if (typeof value !== 'string') {
+    throw new BindingError(
+      value === undefined || value === null
+        ? `The entity has no ${name}. Give it one, or set it on the table output.`
+        : `${name} of the entity must be text, not ${JSON.stringify(value)}.`,
+    )
+  }
+  if (FORBIDDEN.test(value)) {
+    throw new BindingError(
+      `${name} of the entity has a character that tables do not allow in keys (/ \\ # ? and control characters): ${JSON.stringify(value)}.`,
+    )
+  }
+  return value
+}
+
+const LARGEST_INT64 = 2 ** 63
+
+/** As the real host stores JSON: whole numbers as Int64, others as Double, objects and arrays as their JSON text. */
+function propertyValue(value: unknown): unknown {
+  if (typeof value === 'number') {
+    return Number.isInteger(value) && Math.abs(value) < LARGEST_INT64
+      ? { type: 'Int64', value: BigInt(value).toString() }
+      : { type: 'Double', value: String(value) }
+  }
+  return typeof value === 'object' ? JSON.stringify(value, null, 2) : value
+}
+
+/** A batch holds rows of one partition, each row once, and is written as a whole. */
+function batchesOf(rows: readonly Row[]): readonly (readonly Row[])[] {
+  const batches: Row[][] = []
+  const open = new Map<string, { rows: Row[]; keys: Set<string> }>()
+  for (const row of rows) {
+    let batch = open.get(row.partitionKey)
+    if (batch === undefined || batch.keys.has(row.rowKey) || batch.rows.length === LARGEST_BATCH) {
+      batch = { rows: [], keys: new Set() }
+      open.set(row.partitionKey, batch)
+      batches.push(batch.rows)
+    }
+    batch.rows.push(row)
+    batch.keys.add(row.rowKey)
+  }
+  return batches
+}
+
+async function write(table: TableClient, rows: readonly Row[]): Promise<void> {
+  const submit = async (): Promise<unknown> => await table.submitTransaction(rows.map(({ action }) => action))
+  try {
+    await submit()
+  } catch (error) {
+    if (statusOf(error) !== 404) throw error
+    await table.createTable()
+    await submit()
+  }
+}

@@ -1,0 +1,160 @@
+import { isoWithOffset } from '../date-text.ts'
+import type { LogLevel } from '../protocol.ts'
+import { reasonOf } from '../storage/errors.ts'
+import type { Schedule } from './timer-schedule.ts'
+import { resume, statusJson, type ScheduleStatus, type StatusStore } from './timer-status.ts'
+import type { TimeZone } from './timer-zone.ts'
+
+/** One time that the timer fires. */
+export interface Firing {
+  /** The status before it. */
+  readonly status: ScheduleStatus | undefined
+  readonly isPastDue: boolean
+  /** Why it runs at another time than the schedule says. */
+  readonly details: string | undefined
+}
+
+/** What a timer needs. */
+export interface TimerListenerOptions {
+  readonly name: string
+  readonly schedule: Schedule
+  readonly zone: TimeZone
+  readonly runOnStartup: boolean
+  /** Absent where no status is kept. */
+  readonly store: StatusStore | undefined
+  readonly log: (level: LogLevel, message: string) => void
+  readonly run: (firing: Firing) => Promise<void>
+}
+
+/** A timer that can be asked for its status. */
+export interface TimerListener {
+  readonly start: () => Promise<void>
+  readonly stop: () => Promise<void>
+  readonly status: () => ScheduleStatus | undefined
+}
+
+// Timers of Node.js hold at most 24.8 days.
+const LONGEST_WAIT_MS = 24 * 60 * 60 * 1000
+const SHOWN_OCCURRENCES = 5
+
+/**
+ * Fires at the occurrences of a schedule, one at a time: an occurrence that falls into a run follows it at once, and only
+ * once.
+ *
+ * https://github.com/Azure/azure-webjobs-sdk-extensions/blob/dev/src/WebJobs.Extensions/Extensions/Timers/Listener/TimerListener.cs
+ */
+export function createTimerListener(options: TimerListenerOptions): TimerListener {
+  const { name, schedule, zone, store, log } = options
+  let status: ScheduleStatus | undefined
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<void> = Promise.resolve()
+  let stopped = false
+
+  return {
+    status: () => status,
+    start: async () => {
+      const now = Date.now()
+      const resumed = resume(await stored(), schedule, now)
+      if (stopped) return
+      if (resumed === undefined) {
+        log(
+          'warning',
+          `The schedule of '${name}' (${schedule.description}) has no occurrence; it never fires.`,
+        )
+        return
+      }
+      status = resumed.status
+      logOccurrences(now)
+      if (resumed.isChanged) running = save()
+      if (resumed.isPastDue) {
+        log('information', `Function '${name}' is past due on startup. Executing now.`)
+        fire(true, `IsPastDue, OriginalSchedule: ${fullDate(resumed.status.next)}`)
+      } else if (options.runOnStartup) {
+        log('information', `Function '${name}' is configured to run on startup. Executing now.`)
+        fire(false, 'RunOnStartup')
+      } else {
+        wait()
+      }
+    },
+    stop: async () => {
+      stopped = true
+      clearTimeout(timer)
+      await running
+    },
+  }
+
+  function wait(): void {
+    if (stopped || status === undefined) return
+    const remaining = status.next - Date.now()
+    timer = setTimeout(
+      () => {
+        // Node's timers may be a moment early; and a long wait goes on in parts.
+        if (status !== undefined && Date.now() < status.next) wait()
+        else fire(false, undefined)
+      },
+      Math.min(Math.max(remaining, 1), LONGEST_WAIT_MS),
+    )
+  }
+
+  function fire(isPastDue: boolean, unscheduled: string | undefined): void {
+    if (stopped) return
+    const firedAt = Date.now()
+    const before = running
+    const details = unscheduled === undefined ? undefined : `UnscheduledInvocationReason: ${unscheduled}`
+    running = (async () => {
+      await before
+      await options.run({ status, isPastDue, details })
+      const next = schedule.next(firedAt)
+      if (next === undefined) {
+        status = undefined
+        log('warning', `The schedule of '${name}' (${schedule.description}) has no further occurrence.`)
+        return
+      }
+      status = { last: firedAt, next, lastUpdated: firedAt }
+      await save()
+      wait()
+    })()
+  }
+
+  async function stored(): Promise<ScheduleStatus | undefined> {
+    try {
+      return await store?.read()
+    } catch (error) {
+      log('warning', `The schedule status of '${name}' cannot be read (${reasonOf(error)}); it starts anew.`)
+      return undefined
+    }
+  }
+
+  async function save(): Promise<void> {
+    if (status === undefined) return
+    try {
+      await store?.write(status)
+    } catch (error) {
+      log('error', `Function '${name}' failed to update the timer trigger status (${reasonOf(error)}).`)
+    }
+  }
+
+  function logOccurrences(now: number): void {
+    const lines: string[] = []
+    let moment: number | undefined = now
+    for (let i = 0; i < SHOWN_OCCURRENCES && moment !== undefined; i++) {
+      moment = schedule.next(moment)
+      if (moment !== undefined) lines.push(fullDate(moment))
+    }
+    log(
+      'information',
+      `The next ${lines.length} occurrences of the '${name}' schedule (${schedule.description}) will be:\n${lines.join('\n')}`,
+    )
+    if (status !== undefined && store !== undefined) {
+      const { Last, Next, LastUpdated } = statusJson(status, zone)
+      log(
+        'debug',
+        `Function '${name}' initial status: Last='${Last}', Next='${Next}', LastUpdated='${LastUpdated}'`,
+      )
+    }
+  }
+
+  function fullDate(moment: number): string {
+    return isoWithOffset(new Date(moment), zone.offsetAt(moment))
+  }
+}

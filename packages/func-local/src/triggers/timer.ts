@@ -1,0 +1,121 @@
+import { resolveSettings } from '../binding-expression.ts'
+import { formatDate, isoWithOffset } from '../date-text.ts'
+import { BindingError, propertyOf, requiredText, type NamedBinding } from '../host/function.ts'
+import { hostIdOf } from '../host-id.ts'
+import type { Services, TriggerEvent, TriggerType } from '../registry.ts'
+import { blobService } from '../storage/blobs.ts'
+import { resolveConnection } from '../storage/connection.ts'
+import { CALLED_VIA_HOST } from './http.ts'
+import { createTimerListener } from './timer-listener.ts'
+import { parseSchedule } from './timer-schedule.ts'
+import { createStatusStore, statusJson, type ScheduleStatus, type StatusStore } from './timer-status.ts'
+import { SYSTEM_ZONE, zoneNamed, type TimeZone } from './timer-zone.ts'
+
+const CATEGORY = 'Host.Triggers.Timer'
+
+/** The timer trigger: https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer */
+export const timerTrigger: TriggerType = {
+  type: 'timerTrigger',
+  supportsRetry: true,
+  bind: ({ fn, services, invoke }) => {
+    const { settings, log } = services
+    const zone = zoneOf(services)
+    const text = resolveSettings(requiredText(fn.trigger, 'schedule'), settings)
+    const schedule = parseSchedule(text, zone)
+    if (schedule === undefined) {
+      throw new BindingError(
+        `The schedule expression '${text}' was not recognized as a valid cron expression or timespan string. ` +
+          "Write six fields, '{second} {minute} {hour} {day} {month} {day of week}', for example '0 */5 * * * *'.",
+      )
+    }
+    // Timers that fire more than once a minute keep no status.
+    const isMonitored = flagOf(fn.trigger, 'useMonitor', true) && !schedule.isFrequent(Date.now())
+    const event = (status: ScheduleStatus | undefined, isPastDue: boolean): TriggerEvent =>
+      timerEvent(isMonitored ? status : undefined, isPastDue, zone)
+    const listener = createTimerListener({
+      name: fn.name,
+      schedule,
+      zone,
+      runOnStartup: flagOf(fn.trigger, 'runOnStartup', false),
+      store: isMonitored ? statusStore(fn.name, services, zone) : undefined,
+      log: (level, message) => {
+        log.write(CATEGORY, level, message)
+      },
+      run: async (firing) => {
+        await invoke({
+          ...event(firing.status, firing.isPastDue),
+          ...(firing.details === undefined ? {} : { details: firing.details }),
+        })
+      },
+    })
+    return {
+      ...listener,
+      adminEvent: () => ({ ...event(listener.status(), false), reason: CALLED_VIA_HOST }),
+    }
+  },
+}
+
+/** What the library makes the handler's `Timer` of: https://github.com/Azure/azure-functions-nodejs-library/blob/v4.x/types/timer.d.ts */
+function timerEvent(status: ScheduleStatus | undefined, isPastDue: boolean, zone: TimeZone): TriggerEvent {
+  const now = new Date()
+  const timer = {
+    Schedule: { AdjustForDST: true },
+    ScheduleStatus: status === undefined ? null : statusJson(status, zone),
+    IsPastDue: isPastDue,
+  }
+  return {
+    data: { json: JSON.stringify(timer) },
+    metadata: {},
+    bindingData: () => ({ timerTrigger: formatDate(now, 'G') }),
+    reason: `Timer fired at ${fullTime(now, zone)}`,
+  }
+}
+
+/** .NET's round-trip format, in local time. */
+function fullTime(date: Date, zone: TimeZone): string {
+  const [whole = '', offset = ''] = isoWithOffset(
+    new Date(Math.floor(date.getTime() / 1000) * 1000),
+    zone.offsetAt(date.getTime()),
+  ).split(/(?=[+-]\d\d:\d\d$)/)
+  return `${whole}.${String(date.getUTCMilliseconds()).padStart(3, '0')}0000${offset}`
+}
+
+/** https://learn.microsoft.com/azure/azure-functions/functions-app-settings#website_time_zone */
+function zoneOf({ settings, log }: Services): TimeZone {
+  const name = settings.get('WEBSITE_TIME_ZONE')
+  if (name === undefined || name === '') return SYSTEM_ZONE
+  const zone = zoneNamed(name)
+  if (zone === undefined) {
+    log.warn(
+      `WEBSITE_TIME_ZONE is '${name}', which is not an IANA time zone ('Europe/Berlin' for example); timers use the local time of this machine.`,
+    )
+  }
+  return zone ?? SYSTEM_ZONE
+}
+
+/** Where the status is kept; without host storage nowhere, and the timer still runs. */
+function statusStore(name: string, services: Services, zone: TimeZone): StatusStore | undefined {
+  const { settings, hostConfig, log } = services
+  try {
+    resolveConnection(settings, undefined)
+  } catch (error) {
+    if (!(error instanceof BindingError)) throw error
+    log.warn(
+      `The schedule of '${name}' is not kept over restarts, because AzureWebJobsStorage is not set. Set it in local.settings.json (UseDevelopmentStorage=true for Azurite).`,
+    )
+    return undefined
+  }
+  return createStatusStore(
+    () => blobService(settings, undefined),
+    hostIdOf(settings, hostConfig),
+    `Host.Functions.${name}`,
+    zone,
+  )
+}
+
+function flagOf(trigger: NamedBinding, property: string, fallback: boolean): boolean {
+  const value = propertyOf(trigger, property)
+  if (value === undefined || value === null) return fallback
+  if (typeof value === 'boolean') return value
+  throw new BindingError(`'${property}' of its timer trigger must be true or false.`)
+}
