@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -56,9 +56,10 @@ export async function findBicep(): Promise<Bicep> {
 }
 
 function versionOf(file: string): string {
-  const answer = execFileSync(file, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-  const version = /\d+\.\d+\.\d+/.exec(answer)?.[0]
-  if (version === undefined) throw new Error(`${file} --version says ${answer.trim()}`)
+  const { error, stdout } = spawnSync(file, ['--version'], { encoding: 'utf8' })
+  if (error !== undefined) throw new Error('bicep is not installed', { cause: error })
+  const version = /\d+\.\d+\.\d+/.exec(stdout)?.[0]
+  if (version === undefined) throw new Error(`${file} --version says ${stdout.trim()}`)
   return version
 }
 
@@ -96,18 +97,9 @@ async function nugetBicep(): Promise<string> {
 `,
     )
     const args = ['restore', project, '--packages', cache, '--verbosity', 'quiet', '--nologo']
-    try {
-      execFileSync('dotnet', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-    } catch (error) {
-      const said =
-        error instanceof Error && 'stdout' in error ? String(error.stdout).trim().split('\n')[0] : ''
-      throw new Error(
-        said ? `dotnet can't restore ${id} ${NUGET_VERSION}: ${said}` : 'dotnet is not installed',
-        {
-          cause: error,
-        },
-      )
-    }
+    const { error, status, stdout } = spawnSync('dotnet', args, { encoding: 'utf8' })
+    if (error !== undefined) throw new Error('dotnet is not installed', { cause: error })
+    if (status !== 0) throw new Error(`dotnet can't restore ${id} ${NUGET_VERSION}: ${stdout.trim()}`)
     await chmod(file, 0o755)
   }
   return file

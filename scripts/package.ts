@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { cp, mkdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -19,14 +19,15 @@ export async function stagePackage(folder: string): Promise<void> {
   }
 }
 
-/** Runs npm in the project's folder. On Windows npm is a script, which only a shell can run. */
-function npm(...args: readonly string[]): void {
-  execFileSync('npm', args, { cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32' })
+/** Runs npm in the project's folder, and says whether it succeeded. On Windows npm is a script: only a shell runs it. */
+function npm(...args: readonly string[]): boolean {
+  return (
+    spawnSync('npm', args, { cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32' }).status === 0
+  )
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const installed = await stat(path.join(ROOT, 'node_modules')).catch(() => undefined)
-  if (installed === undefined) npm('ci')
-  npm('run', 'build')
-  await stagePackage(PACKAGE_FOLDER)
+  if ((installed !== undefined || npm('ci')) && npm('run', 'build')) await stagePackage(PACKAGE_FOLDER)
+  else process.exitCode = 1
 }
