@@ -163,7 +163,9 @@ function notFound(id: string): PoisonCommandError {
 
 function reportCopies(copied: number, print: Work['print']): void {
   if (copied > 0) {
-    print(`${counted(copied)} sent, but not deleted: somebody else had the original. A copy does no harm.`)
+    print(
+      `${counted(copied)} copied, not moved: the original was gone, or somebody else had it. A copy does no harm.`,
+    )
   }
 }
 

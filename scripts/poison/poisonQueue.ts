@@ -1,4 +1,5 @@
 import { RestError, type DequeuedMessageItem, type QueueClient } from '@azure/storage-queue'
+import { concurrently } from './concurrently.ts'
 import { storageCall } from './storageCall.ts'
 
 /** A message on `orders-poison`. */
@@ -35,8 +36,6 @@ export interface PoisonQueue {
 
 /** As many as storage hands out at a time. https://learn.microsoft.com/rest/api/storageservices/get-messages */
 const BATCH = 32
-
-const CONCURRENCY = 16
 
 /** What a time to live of -1 looks like: an expiry at the end of all time. */
 const NEVER = Date.UTC(9999, 0)
@@ -107,19 +106,11 @@ export async function openPoisonQueue(
       const held = [...receipts]
       receipts.clear()
       // In the order in which they came: that is the order in which they are seen next time.
-      for (let from = 0; from < held.length; from += CONCURRENCY) {
-        await Promise.all(
-          held
-            .slice(from, from + CONCURRENCY)
-            .map(([messageId, receipt]) =>
-              storageCall('make a message of orders-poison visible again', (abortSignal) =>
-                queue
-                  .updateMessage(messageId, receipt, undefined, 0, { abortSignal })
-                  .then(() => true, unlessGone),
-              ),
-            ),
+      await concurrently(held, async ([messageId, receipt]) => {
+        await storageCall('make a message of orders-poison visible again', (abortSignal) =>
+          queue.updateMessage(messageId, receipt, undefined, 0, { abortSignal }).then(() => true, unlessGone),
         )
-      }
+      })
     },
   }
 }

@@ -2,6 +2,7 @@ import { SingleBar } from 'cli-progress'
 import type { StorageClients } from '../../src/storage/azure.ts'
 import { storageOrderQueues } from '../../src/storage/queues.ts'
 import { tableOrderRecords } from '../../src/storage/tables.ts'
+import { concurrently } from './concurrently.ts'
 import { diagnoser } from './diagnosis.ts'
 import type { Entry } from './listing.ts'
 import { openPoisonQueue, type PoisonMessage } from './poisonQueue.ts'
@@ -28,7 +29,7 @@ export interface Session {
   remove(message: PoisonMessage): Promise<boolean>
 }
 
-/** `copied`: it was sent, but somebody else had the original meanwhile, so there may be two. */
+/** `copied`: it was sent, but the original could not be deleted: somebody else has it, or it is gone. */
 export type Moved = 'moved' | 'copied'
 
 /**
@@ -74,17 +75,13 @@ export async function withPoisonQueue<T>(
       let done = 0
       try {
         for await (const batch of queue.batches()) {
-          const results = await Promise.allSettled(
-            batch.map(async (message) => {
-              if (stopping) return
-              await work(message)
-              done++
-              bar?.setTotal(Math.max(queue.total, done))
-              bar?.update(done)
-            }),
-          )
-          const failed = results.find((result) => result.status === 'rejected')
-          if (failed !== undefined) throw failed.reason
+          await concurrently(batch, async (message) => {
+            if (stopping) return
+            await work(message)
+            done++
+            bar?.setTotal(Math.max(queue.total, done))
+            bar?.update(done)
+          })
         }
       } finally {
         bar?.stop()

@@ -1,4 +1,8 @@
-import { operationTimeout } from '../../src/storage/timeout.ts'
+/**
+ * Milliseconds one operation may take, its retries included. An operator can wait for longer than an HTTP client, and
+ * Azurite with thousands of messages is slow.
+ */
+const TIMEOUT_MS = 30_000
 
 /** Storage gave no answer, or one that helps nobody. The message is a line for a person. */
 export class StorageTroubleError extends Error {
@@ -13,7 +17,7 @@ export class StorageTroubleError extends Error {
  */
 export async function storageCall<T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   try {
-    return await call(operationTimeout())
+    return await call(AbortSignal.timeout(TIMEOUT_MS))
   } catch (cause) {
     throw new StorageTroubleError(
       `Storage failed to ${what}: ${firstLine(cause)}. Is it running, and are the settings right? Nothing is lost.`,
