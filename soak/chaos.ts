@@ -69,9 +69,10 @@ export function createChaos(
     at: random.next(),
     strike: (system) => kill(system, number % 2 === 0),
   }))
+  const firstStyle = random.integer(0, OUTAGE_STYLES.length - 1)
   const outages: Blow[] = Array.from({ length: amount.outages }, (_, number) => {
     const ms = random.integer(MIN_OUTAGE_MS, MAX_OUTAGE_MS)
-    const style = random.pick<OutageStyle>(OUTAGE_STYLES)
+    const style = OUTAGE_STYLES[(number + firstStyle) % OUTAGE_STYLES.length] ?? 'mixed'
     const killAfter = random.chance(0.5) ? random.integer(0, ms) : undefined
     const whole = random.chance(0.5)
     return {

@@ -4,11 +4,12 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectionString, startAzurite } from '../scripts/azurite.ts'
 import { deployedApp } from '../test/support/app.ts'
-import { freePort, startHost, type TestHost } from '../test/support/host.ts'
+import { startHost, type TestHost } from '../test/support/host.ts'
 import { startFaultProxy } from './faultProxy.ts'
 import type { FaultPlan, OutageStyle } from './faults.ts'
 import type { Journal, StorageService } from './journal.ts'
 import { workerOf } from './processTree.ts'
+import { quietPort } from './quietPort.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
 
 const SERVICES = ['blob', 'queue', 'table'] as const
@@ -71,13 +72,14 @@ export async function startSystem(options: {
     for (const step of undo.splice(0).reverse()) await step()
   }
   try {
-    let azurite = await startAzurite({ location })
+    const upstream = { blob: await quietPort(), queue: await quietPort(), table: await quietPort() }
+    let azurite = await startAzurite({ location, ports: upstream })
     undo.push(() => azurite.stop())
-    const upstream = azurite.ports
 
     const startProxy = async (service: StorageService) => {
       const proxy = await startFaultProxy({
         upstreamPort: upstream[service],
+        port: await quietPort(),
         choose: () => plans[service].draw(),
         onExchange: (exchange) => {
           journal.note(service, exchange)
@@ -99,7 +101,7 @@ export async function startSystem(options: {
 
     const app = await deployedApp()
     undo.push(() => app.remove())
-    const httpPort = await freePort()
+    const httpPort = await quietPort()
     const start = () =>
       startHost({
         folder: app.folder,
