@@ -49,23 +49,26 @@ export function readHostConfig(appDirectory: string, settings: Settings): HostCo
   if (content['version'] !== '2.0') {
     throw new ConfigurationError(`${file}: "version" must be "2.0" for this host. Add it and start again.`)
   }
-  const problems: string[] = []
+  // A section may be read more than once; each problem is said once.
+  const problems = new Set<string>()
   for (const key of Object.keys(content)) {
     if (!TOP_LEVEL.some((known) => known.toLowerCase() === key.toLowerCase())) {
-      problems.push(`host.json: "${key}" is not a setting of the Functions host; it is ignored.`)
+      problems.add(`host.json: "${key}" is not a setting of the Functions host; it is ignored.`)
     }
   }
   const tree = withOverrides(content, settings)
   return {
     appDirectory,
-    problems,
+    get problems() {
+      return [...problems]
+    },
     raw: (name) => lookUp(tree, name.split('.')),
     section: (name, shape, ignored = []) => {
       const raw = lookUp(tree, name.split('.'))
       const result: Record<string, unknown> = {}
       if (raw === undefined || raw === null) return result
       if (!isObject(raw)) {
-        problems.push(`host.json: "${name}" must be an object; it is ignored.`)
+        problems.add(`host.json: "${name}" must be an object; it is ignored.`)
         return result
       }
       for (const [key, value] of Object.entries(raw)) {
@@ -73,14 +76,14 @@ export function readHostConfig(appDirectory: string, settings: Settings): HostCo
         const schema = known === undefined ? undefined : shape[known]
         if (known === undefined || schema === undefined) {
           if (!ignored.some((k) => k.toLowerCase() === key.toLowerCase())) {
-            problems.push(`host.json: "${name}.${key}" is not a known setting; it is ignored.`)
+            problems.add(`host.json: "${name}.${key}" is not a known setting; it is ignored.`)
           }
           continue
         }
         if (value === null) continue
         const parsed = v.safeParse(schema, value)
         if (parsed.success) result[known] = parsed.output
-        else problems.push(`host.json: "${name}.${key}" ${parsed.issues[0].message}; its default is used.`)
+        else problems.add(`host.json: "${name}.${key}" ${parsed.issues[0].message}; its default is used.`)
       }
       return result
     },

@@ -1,5 +1,8 @@
+import { afterAll } from '@jest/globals'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from './port.ts'
@@ -31,7 +34,23 @@ export interface TestHost {
 export const onCoreTools = process.env['E2E_HOST'] === 'func'
 
 const PATIENCE_MS = onCoreTools ? 60_000 : 20_000
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+// A test that fails half-way leaves its host running; Jest could then not end.
+const started: ChildProcess[] = []
+afterAll(() => {
+  for (const child of started) if (child.exitCode === null) child.kill('SIGKILL')
+})
+
+/** What is installed, when it is built from the sources as they are; else the sources. */
+function hostScript(): string {
+  const built = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+  const source = fileURLToPath(new URL('../../src', import.meta.url))
+  const changed = readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => statSync(path.join(source, file)).mtimeMs)
+  const fresh = existsSync(built) && statSync(built).mtimeMs > Math.max(...changed)
+  return fresh ? built : path.join(source, 'main.ts')
+}
 
 /** The folder of a fixture app. */
 export function fixture(name: string): string {
@@ -43,12 +62,13 @@ export async function spawnHost(app: string, setup: HostSetup = {}): Promise<Tes
   const port = setup.port ?? (await freePort())
   const directory = app.includes('/') ? app : fixture(app)
   const command = onCoreTools ? 'func' : process.execPath
-  const first = onCoreTools ? [] : [main]
+  const first = onCoreTools ? [] : [hostScript()]
   const child = spawn(command, [...first, 'start', '--port', String(port), ...(setup.args ?? [])], {
     cwd: directory,
     env: { ...process.env, FUNCTIONS_WORKER_RUNTIME: 'node', NODE_OPTIONS: '', ...setup.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  started.push(child)
   let output = ''
   const collect = (chunk: Buffer): void => {
     output += chunk.toString('utf8')
