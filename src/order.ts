@@ -10,17 +10,15 @@ export const MAX_ITEM_LENGTH = 200
 /** Largest quantity of one order. */
 export const MAX_QUANTITY = 1000
 
-/** How many code points a text has: what people and JSON Schema's `maxLength` call characters. */
-function codePoints(text: string): number {
-  let count = 0
-  for (const _ of text) count++
-  return count
-}
+// What these schemas say of themselves, rules and words, is the API's description too: `npm run openapi`. Rules are
+// regular expressions where a JSON Schema could not say them otherwise.
 
 /** An order id. */
 export const orderIdSchema = v.pipe(
   v.string('must be a string'),
   v.regex(ORDER_ID, 'must be 1 to 64 of the characters A-Z, a-z, 0-9, _ and -'),
+  v.description("The order's id, and its idempotency key: 1 to 64 letters, digits, `_` and `-`."),
+  v.examples(['order-1']),
 )
 
 /** What is ordered: trimmed, 1 to 200 characters (code points), well-formed Unicode, no control characters. */
@@ -28,13 +26,22 @@ export const itemSchema = v.pipe(
   v.string('must be a string'),
   v.trim(),
   v.minLength(1, 'must not be empty'),
-  v.check(
-    (text) => text.length <= MAX_ITEM_LENGTH || codePoints(text) <= MAX_ITEM_LENGTH,
+  // maxLength of valibot counts UTF-16 units.
+  v.regex(
+    new RegExp(`^[\\s\\S]{0,${MAX_ITEM_LENGTH}}$`, 'u'),
     `must be at most ${MAX_ITEM_LENGTH} characters long`,
   ),
-  // Storage keeps what it is sent, a half of a surrogate pair too, and no JSON reader agrees with another on it.
-  v.check((text) => text.isWellFormed(), 'must be well-formed Unicode'),
-  v.check((text) => !/\p{Cc}/u.test(text), 'must not contain control characters'),
+  // Storage keeps what it is sent, a half of a surrogate pair too, and no JSON reader agrees with another on it. The
+  // second alternative is for readers of the API's description whose regular expressions know UTF-16 units only.
+  v.regex(/^(?:[^\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])*$/u, 'must be well-formed Unicode'),
+  // \P{Cc} in words that every regular expression engine knows.
+  // eslint-disable-next-line no-control-regex
+  v.regex(/^[^\u0000-\u001f\u007f-\u009f]*$/u, 'must not contain control characters'),
+  v.description(
+    `What is ordered. White space around it is dropped; then it has 1 to ${MAX_ITEM_LENGTH} characters (Unicode code ` +
+      'points), none of them a control character.',
+  ),
+  v.examples(['widget']),
 )
 
 /** How many of the item: an integer from 1 to 1000. */
@@ -43,16 +50,20 @@ export const quantitySchema = v.pipe(
   v.integer('must be an integer'),
   v.minValue(1, 'must be at least 1'),
   v.maxValue(MAX_QUANTITY, `must be at most ${MAX_QUANTITY}`),
+  v.description('How many of the item.'),
 )
 
 /** An order as a client or a message gives it. Unknown fields are refused: a typo must not be dropped in silence. */
-export const orderSchema = v.strictObject(
-  {
-    id: v.optional(orderIdSchema),
-    item: itemSchema,
-    quantity: v.optional(quantitySchema, 1),
-  },
-  'must be an object',
+export const orderSchema = v.pipe(
+  v.strictObject(
+    {
+      id: v.optional(orderIdSchema),
+      item: itemSchema,
+      quantity: v.optional(quantitySchema, 1),
+    },
+    'must be an object',
+  ),
+  v.description('An order. Fields that are not listed are refused.'),
 )
 
 /** A valid order that may not have an id yet. */
@@ -67,19 +78,48 @@ export interface Order extends OrderDraft {
   readonly id: string
 }
 
-/** An order whose message waits on the queue. Times are ISO 8601 UTC. */
-export interface AcceptedOrder extends Order {
-  readonly status: 'accepted'
-  readonly acceptedAt: string
+const timeSchema = v.pipe(v.string(), v.isoTimestamp(), v.description('Time, ISO 8601 in UTC.'))
+
+// A record keeps what was once valid, so it is not held to limits that may be others now.
+const contentEntries = {
+  id: orderIdSchema,
+  item: v.pipe(v.string(), v.description('What is ordered, trimmed.')),
+  quantity: v.pipe(v.number(), v.integer(), v.description('How many of the item.')),
 }
 
+/** The record of an order whose message waits on the queue. */
+export const acceptedOrderSchema = v.pipe(
+  v.object({
+    ...contentEntries,
+    status: v.literal('accepted'),
+    acceptedAt: timeSchema,
+  }),
+  v.description('An order that waits to be processed.'),
+)
+
+/** The record of an order that is done. */
+export const processedOrderSchema = v.pipe(
+  v.object({
+    ...contentEntries,
+    status: v.literal('processed'),
+    message: v.pipe(v.string(), v.examples(['Order for widget processed!'])),
+    acceptedAt: v.exactOptional(timeSchema),
+    processedAt: timeSchema,
+  }),
+  v.description(
+    'An order that is done, and never changes. `acceptedAt` is there only if it was accepted first, and is never after ' +
+      '`processedAt`.',
+  ),
+)
+
+/** What storage holds under an order's id. Whatever is parsed by it has its fields in this order. */
+export const orderRecordSchema = v.variant('status', [acceptedOrderSchema, processedOrderSchema])
+
+/** An order whose message waits on the queue. Times are ISO 8601 UTC. */
+export type AcceptedOrder = Readonly<v.InferOutput<typeof acceptedOrderSchema>>
+
 /** An order that is done, for ever. `acceptedAt` is there only if it was accepted first, and never after `processedAt`. */
-export interface ProcessedOrder extends Order {
-  readonly status: 'processed'
-  readonly message: string
-  readonly acceptedAt?: string
-  readonly processedAt: string
-}
+export type ProcessedOrder = Readonly<v.InferOutput<typeof processedOrderSchema>>
 
 /** What storage holds under an order's id, and what every answer shows. */
 export type OrderRecord = AcceptedOrder | ProcessedOrder

@@ -1,28 +1,9 @@
 import { createHash } from 'node:crypto'
 import { RestError, type TableClient, type TableEntity } from '@azure/data-tables'
 import * as v from 'valibot'
-import type { OrderRecord } from '../order.ts'
+import { orderRecordSchema, type OrderRecord } from '../order.ts'
 import type { OrderRecords, WriteResult } from '../service.ts'
 import { operationTimeout } from './timeout.ts'
-
-const storedOrderSchema = v.variant('status', [
-  v.object({
-    rowKey: v.string(),
-    item: v.string(),
-    quantity: v.number(),
-    status: v.literal('accepted'),
-    acceptedAt: v.string(),
-  }),
-  v.object({
-    rowKey: v.string(),
-    item: v.string(),
-    quantity: v.number(),
-    status: v.literal('processed'),
-    message: v.string(),
-    acceptedAt: v.optional(v.string()),
-    processedAt: v.string(),
-  }),
-])
 
 /** Order records in an Azure Storage table, which is created on first use when it is missing. */
 export function tableOrderRecords(table: TableClient): OrderRecords {
@@ -67,22 +48,8 @@ function toEntity({ id, ...properties }: OrderRecord): TableEntity<Omit<OrderRec
 }
 
 /** Always in the same order, so that every answer about a processed order is the same, byte for byte. */
-function toRecord(entity: unknown): OrderRecord {
-  const stored = v.parse(storedOrderSchema, entity)
-  const { rowKey: id, item, quantity } = stored
-  if (stored.status === 'accepted') {
-    return { id, item, quantity, status: 'accepted', acceptedAt: stored.acceptedAt }
-  }
-  const { message, acceptedAt, processedAt } = stored
-  return {
-    id,
-    item,
-    quantity,
-    status: 'processed',
-    message,
-    ...(acceptedAt !== undefined && { acceptedAt }),
-    processedAt,
-  }
+function toRecord(entity: { readonly rowKey?: string }): OrderRecord {
+  return v.parse(orderRecordSchema, { ...entity, id: entity.rowKey })
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes */
