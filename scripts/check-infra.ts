@@ -36,7 +36,7 @@ async function checkSources(bicep: Bicep): Promise<number> {
   const files = globSync('**/*.{bicep,bicepparam}', { cwd: COPY })
   for (const pattern of ['**/*.bicep', '**/*.bicepparam']) {
     const diagnostics = run(bicep, 'lint', '--pattern', pattern)
-    if (diagnostics.trim() !== '') throw new CheckFailedError(diagnostics.replaceAll(COPY, 'infra'))
+    if (diagnostics.trim() !== '') throw new CheckFailedError(diagnostics)
     run(bicep, 'format', '--pattern', pattern)
   }
   for (const file of files) {
@@ -95,8 +95,13 @@ function runWith(settings: NodeJS.ProcessEnv, bicep: Bicep, ...args: readonly st
   return stdout + stderr
 }
 
+/** The infrastructure is not as it should be. What the CLI says of its copy is said of the sources. */
 class CheckFailedError extends Error {
   override readonly name = 'CheckFailedError'
+
+  constructor(message: string) {
+    super(message.replaceAll(COPY, 'infra'))
+  }
 }
 
 try {
