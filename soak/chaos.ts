@@ -51,7 +51,7 @@ export function createChaos(
   }
   async function outage(system: System, number: number, ms: number, style: OutageStyle): Promise<void> {
     // Each kind has its turn.
-    const kind = (['Azurite restarted', 'tables away', 'all away', 'queues away'] as const)[number % 4]
+    const kind = (['queues away', 'tables away', 'Azurite restarted', 'all away'] as const)[number % 4]
     const services: Partial<Record<string, readonly StorageService[]>> = {
       'tables away': ['table'],
       'queues away': ['queue'],

@@ -1,3 +1,4 @@
+import { jsonObject } from './content.ts'
 import type { Exchange, FaultKind, ProxiedRequest } from './faultProxy.ts'
 
 /** A service of Azure Storage. */
@@ -93,12 +94,8 @@ function statusIn(body: Buffer): string | undefined {
 }
 
 function textProperty(json: Buffer, name: string): string | undefined {
-  try {
-    const value = (JSON.parse(json.toString()) as Record<string, unknown> | null)?.[name]
-    return typeof value === 'string' ? value : undefined
-  } catch {
-    return undefined
-  }
+  const value = jsonObject(json.toString())?.[name]
+  return typeof value === 'string' ? value : undefined
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/get-messages#response-body */

@@ -1,4 +1,5 @@
-import type { Content, Way } from './workload.ts'
+import type { Content } from './content.ts'
+import type { Way } from './workload.ts'
 
 /** An answer as the client got it. */
 export interface HttpAnswer {

@@ -1,4 +1,4 @@
-import { BREACHES, type Account } from './account.ts'
+import { BREACHES, type Breaches } from './breaches.ts'
 import type { SoakOptions, SoakResult } from './soak.ts'
 
 /** Examples shown of each broken promise. */
@@ -58,19 +58,19 @@ export function soakRows(options: SoakOptions, result: SoakResult): Rows {
 }
 
 /** What was broken: how often each promise. */
-export function breachRows({ breaches }: Pick<Account, 'breaches'>): Rows {
+export function breachRows({ breaches }: { readonly breaches: Breaches }): Rows {
   return BREACHES.map((breach) => [breach.toUpperCase(), breaches.get(breach)?.length ?? 0])
 }
 
 /** Examples of what was broken, one a line. */
-export function examples({ breaches }: Pick<Account, 'breaches'>): readonly string[] {
+export function examples({ breaches }: { readonly breaches: Breaches }): readonly string[] {
   return [...breaches].flatMap(([breach, all]) =>
     all.slice(0, MAX_EXAMPLES).map((example) => `${breach}: ${example}`),
   )
 }
 
 /** Whether every promise was kept. */
-export function isClean({ breaches }: Pick<Account, 'breaches'>): boolean {
+export function isClean({ breaches }: { readonly breaches: Breaches }): boolean {
   return [...breaches.values()].every((all) => all.length === 0)
 }
 

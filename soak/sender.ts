@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { QueueClient, type StoragePipelineOptions } from '@azure/storage-queue'
 import { ORDERS_QUEUE } from '../src/storage/names.ts'
+import { jsonObject } from './content.ts'
 import type { HttpClient } from './httpClient.ts'
 import type { Call, Ledger } from './ledger.ts'
 import type { Random } from './random.ts'
@@ -142,10 +143,6 @@ export function createSender(options: {
 
 /** The id an answer names. */
 function idNamedBy({ answer }: Call): string | undefined {
-  try {
-    const { id } = JSON.parse(answer?.body ?? '') as { id?: unknown }
-    return typeof id === 'string' ? id : undefined
-  } catch {
-    return undefined
-  }
+  const id = jsonObject(answer?.body ?? '')?.['id']
+  return typeof id === 'string' ? id : undefined
 }

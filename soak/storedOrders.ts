@@ -1,7 +1,7 @@
 import { TableClient } from '@azure/data-tables'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { ORDERS_QUEUE, ORDERS_TABLE, POISON_QUEUE } from '../src/storage/names.ts'
-import type { Content } from './workload.ts'
+import type { Content } from './content.ts'
 
 /** A record as it lies in the table. */
 export interface StoredOrder {

@@ -1,10 +1,5 @@
+import type { Content } from './content.ts'
 import type { Random } from './random.ts'
-
-/** What is ordered, as the service understands it: trimmed, quantity after default. */
-export interface Content {
-  readonly item: string
-  readonly quantity: number
-}
 
 /** How an order comes in. */
 export type Way = 'sync' | 'async' | 'push'

@@ -1,0 +1,56 @@
+import { contentKey, type Content } from './content.ts'
+import type { Journal } from './journal.ts'
+import type { HttpAnswer, Ledger } from './ledger.ts'
+import type { StoredOrder } from './storedOrders.ts'
+
+/** What is there when everything has come to rest. */
+export interface FinalState {
+  readonly records: ReadonlyMap<string, StoredOrder>
+  /** Texts of the messages on `orders-poison`. */
+  readonly poison: readonly string[]
+  /** Messages still on `orders`. */
+  readonly waiting: number
+  /** What the app answers about each order now. */
+  readonly answers: ReadonlyMap<string, HttpAnswer | undefined>
+}
+
+/** Everything the accounting knows. */
+export interface Evidence {
+  readonly ledger: Ledger
+  readonly final: FinalState
+  readonly journal: Pick<Journal, 'processedWrites' | 'writtenAfterProcessed' | 'deliveries' | 'faultBetween'>
+  /** Ids of processed records that were seen to change. */
+  readonly changed: ReadonlySet<string>
+  readonly maxDequeueCount: number
+  /** Whether the host or its worker was dead at some time between these, of `performance.now()`. */
+  readonly killedBetween: (begun: number, ended: number) => boolean
+  /** Whether storage was away at some time between these. */
+  readonly awayBetween: (begun: number, ended: number) => boolean
+}
+
+/** How often each text is on the poison queue. */
+export function poisonCounts({ poison }: FinalState): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const text of poison) counts.set(text, (counts.get(text) ?? 0) + 1)
+  return counts
+}
+
+/** What clients sent, whichever way. */
+export interface SentOrders {
+  /** Contents under each id that a client gave. */
+  readonly under: ReadonlyMap<string, readonly Content[]>
+  /** How often each content was sent without an id, by {@link contentKey}. */
+  readonly without: ReadonlyMap<string, number>
+}
+
+/** Collects what was sent from a ledger. */
+export function sentOrders({ orders, pushes }: Ledger): SentOrders {
+  const under = new Map<string, Content[]>()
+  const without = new Map<string, number>()
+  for (const { id, content } of [...orders, ...pushes.flatMap(({ order }) => order ?? [])]) {
+    const key = contentKey(content)
+    if (id === undefined) without.set(key, (without.get(key) ?? 0) + 1)
+    else under.set(id, [...(under.get(id) ?? []), content])
+  }
+  return { under, without }
+}
