@@ -1,6 +1,7 @@
 import { access, copyFile, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
+import { STORAGE_CONNECTION } from '../src/storage/names.ts'
 import { ROOT } from './build.ts'
 
 const SETTINGS_FILE = 'local.settings.json'
@@ -42,7 +43,13 @@ export async function appSettings(): Promise<NodeJS.ProcessEnv> {
     throw new SettingsFileError(`${SETTINGS_FILE} cannot be read (${(error as Error).message}).`)
   }
   const settings = { ...process.env }
+  // The file's connection string must not hide the identity that somebody set in the environment: whoever works on
+  // the storage in Azure would work on the emulator instead.
+  const storageInEnvironment = Object.keys(process.env).some((name) =>
+    name.toLowerCase().startsWith(`${STORAGE_CONNECTION}__`.toLowerCase()),
+  )
   for (const [name, value] of Object.entries(parse(text))) {
+    if (storageInEnvironment && name === STORAGE_CONNECTION) continue
     // An empty variable counts as unset, as it does for the host.
     if (settings[name] === undefined || settings[name] === '') settings[name] = String(value)
   }
