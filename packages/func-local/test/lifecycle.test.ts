@@ -40,7 +40,7 @@ describe('the life of the host', () => {
   })
 
   test('a second signal ends it hard', async () => {
-    host = await startHost('lifecycle', { env: { AzureFunctionsJobHost__functionTimeout: '-1' } })
+    host = await startHost('lifecycle')
     const never = host.fetch('/api/endless').catch(() => undefined)
     await host.printed("Executing 'Functions.endless'")
     host.process.kill('SIGTERM')
@@ -72,9 +72,9 @@ describe('the life of the host', () => {
   test.each(['endless', 'busy'])(
     'functionTimeout ends the invocation of %s, and the worker is started again',
     async (name) => {
-      host = await startHost('lifecycle')
+      host = await startHost('lifecycle', { env: { AzureFunctionsJobHost__functionTimeout: '00:00:02' } })
       expect((await host.fetch(`/api/${name}`)).status).toBe(500)
-      await host.printed(new RegExp(`Timeout value of 00:00:01 exceeded by function 'Functions\\.${name}'`))
+      await host.printed(new RegExp(`Timeout value of 00:00:02 exceeded by function 'Functions\\.${name}'`))
       expect((await host.fetch('/api/trace')).status).toBe(200)
     },
   )
@@ -127,7 +127,7 @@ describe('the life of a queue message', () => {
   test('a lease is renewed while the function runs, so that nobody else gets the message', async () => {
     const client = await queue()
     host = await startHost('lifecycle', {
-      env: { ...env(), FUNC_LOCAL_QUEUE_LEASE_SECONDS: '1', AzureFunctionsJobHost__functionTimeout: '-1' },
+      env: { ...env(), FUNC_LOCAL_QUEUE_LEASE_SECONDS: '1' },
     })
     await client.sendMessage(base64('long'))
     await host.printed('slowQueue ended long')

@@ -71,9 +71,12 @@ export function createAppRunner(
     settle(generation)
     generation.start()
     const loadedAt = Date.now()
-    void generation.worker.exited.then((reason) => {
+    const { worker } = generation
+    void worker.gone.then(() => {
       if (stopping || live !== generation) return
-      log.error(`Language Worker Process (${generation.worker.pid}) ${reason}. It is started again.`)
+      void worker.exited.then((reason) => {
+        log.error(`Language Worker Process (${worker.pid}) ${reason}. It is started again.`)
+      })
       if (Date.now() - loadedAt > STABLE_AFTER_MS) restartDelay = FIRST_RESTART_DELAY_MS
       live = undefined
       waiting = newWait()

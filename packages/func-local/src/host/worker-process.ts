@@ -37,7 +37,9 @@ export interface WorkerProcess {
   readonly capabilities: Readonly<Record<string, string>>
   /** @throws {WorkerExitError} when the process ends before the answer. */
   readonly invoke: (request: InvocationRequest) => Promise<InvocationResponse>
-  /** Resolves, with the reason in words, when the process has ended. */
+  /** Resolves as soon as the process can take no more work: it was killed, or has ended. */
+  readonly gone: Promise<void>
+  /** Resolves, with the reason in words, when the process has ended and its last output has been read. */
   readonly exited: Promise<string>
   /** Frees the debugger's port for another worker. */
   readonly detachDebugger: () => void
@@ -83,6 +85,10 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
     })
   })
 
+  let leave: () => void = () => undefined
+  const gone = new Promise<void>((resolve) => (leave = resolve))
+  child.once('exit', leave)
+  void exited.then(leave)
   let channel: Channel<ToWorker> | undefined
   const ready = new Promise<Extract<FromWorker, { type: 'ready' }>>((resolve, reject) => {
     const stream = child.stdio[HOST_CHANNEL] as Duplex | undefined
@@ -127,6 +133,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       pid: child.pid ?? 0,
       functions,
       capabilities,
+      gone,
       exited,
       invoke: (request) =>
         new Promise((resolve, reject) => {
@@ -144,7 +151,10 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
         await exited
         clearTimeout(timer)
       },
-      kill: () => child.kill('SIGKILL'),
+      kill: () => {
+        leave()
+        child.kill('SIGKILL')
+      },
     }
   } catch (error) {
     child.kill('SIGKILL')

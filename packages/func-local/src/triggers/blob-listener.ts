@@ -92,7 +92,7 @@ export function createBlobListener(options: BlobListenerOptions): {
       const longest = outage ? LONGEST_OUTAGE_POLL_MS : LONGEST_POLL_MS
       delay = found > 0 ? SHORTEST_POLL_MS : Math.min(longest, delay * 1.5)
       // A container that takes long to list is not listed all the time.
-      const pause = Math.max(delay, performance.now() - begun)
+      const pause = found > 0 ? delay : Math.max(delay, performance.now() - begun)
       await sleep(pause, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   }
@@ -195,8 +195,7 @@ export function createBlobListener(options: BlobListenerOptions): {
         return true
       }
       blobType = properties.blobType ?? blobType
-      await receipt.countAttempt()
-      const attempt = receipt.attempts()
+      const attempt = await receipt.beginAttempt()
       if (await options.run({ version, url: blob.url, parameters, body, properties, attempt })) {
         await receipt.complete()
         return true

@@ -21,8 +21,8 @@ export type Claim =
 export interface Receipt {
   /** How often the function has been started for this version. */
   readonly attempts: () => number
-  /** Counts an attempt, before it begins: one that takes the worker down counts too. */
-  readonly countAttempt: () => Promise<void>
+  /** Counts an attempt, before it begins: one that takes the worker down counts too. Gives its number, from 1. */
+  readonly beginAttempt: () => Promise<number>
   /** The function never runs for this version again. Also releases it. */
   readonly complete: () => Promise<void>
   /** Gives the version back to whoever claims it next. */
@@ -67,7 +67,7 @@ export function createBlobReceipts(
       const listing = (await container()).listBlobsFlat({ prefix: folder, includeMetadata: true })
       try {
         for await (const { name, metadata } of listing) {
-          if (valueOf(metadata, INCOMPLETE) === undefined) found.add(name.slice(folder.length))
+          if (!isIncomplete(metadata)) found.add(name.slice(folder.length))
         }
       } catch (error) {
         if (!isCode(error, 'ContainerNotFound')) throw error
@@ -78,19 +78,22 @@ export function createBlobReceipts(
     claim: async (version) => {
       const host = await container()
       const blob = host.getBlockBlobClient(folder + versionKey(version))
+      // A new receipt counts the first attempt already.
       const create = async (): Promise<void> => {
         await blob.upload('', 0, {
-          metadata: { [INCOMPLETE]: INCOMPLETE },
+          metadata: { [INCOMPLETE]: INCOMPLETE, [ATTEMPTS]: '1' },
           conditions: { ifNoneMatch: '*' },
         })
       }
+      let isNew = true
       try {
         await create()
       } catch (error) {
         if (isCode(error, 'ContainerNotFound')) {
           await host.createIfNotExists()
           await create()
-        } else if (!exists(error)) throw error
+        } else if (exists(error)) isNew = false
+        else throw error
       }
 
       const lease = blob.getBlobLeaseClient()
@@ -98,13 +101,9 @@ export function createBlobReceipts(
         await lease.acquireLease(LEASE_SECONDS)
       } catch (error) {
         const status = statusOf(error)
-        if (status === 409 || status === 404) {
-          const metadata = status === 409 ? (await blob.getProperties()).metadata : undefined
-          return metadata !== undefined && valueOf(metadata, INCOMPLETE) === undefined
-            ? { state: 'completed' }
-            : { state: 'busy' }
-        }
-        throw error
+        if (status !== 409 && status !== 404) throw error
+        const isCompleted = status === 409 && !isIncomplete((await blob.getProperties()).metadata)
+        return { state: isCompleted ? 'completed' : 'busy' }
       }
       const { metadata } = await blob.getProperties()
       const release = async (): Promise<void> => {
@@ -118,19 +117,25 @@ export function createBlobReceipts(
         },
         (LEASE_SECONDS * 1000) / 3,
       )
-      if (valueOf(metadata, INCOMPLETE) === undefined) {
+      if (!isIncomplete(metadata)) {
         await release()
         return { state: 'completed' }
       }
       let attempts = Number(valueOf(metadata, ATTEMPTS) ?? 0)
+      let isCounted = isNew
       const conditions = { leaseId: lease.leaseId }
       return {
         state: 'claimed',
         receipt: {
-          attempts: () => attempts,
-          countAttempt: async () => {
-            attempts += 1
-            await blob.setMetadata({ [INCOMPLETE]: INCOMPLETE, [ATTEMPTS]: String(attempts) }, { conditions })
+          attempts: () => (isCounted ? attempts - 1 : attempts),
+          beginAttempt: async () => {
+            if (!isCounted) {
+              attempts += 1
+              const counted = { [INCOMPLETE]: INCOMPLETE, [ATTEMPTS]: String(attempts) }
+              await blob.setMetadata(counted, { conditions })
+            }
+            isCounted = false
+            return attempts
           },
           complete: async () => {
             try {
@@ -151,6 +156,10 @@ export function createBlobReceipts(
 
 function exists(error: unknown): boolean {
   return isCode(error, 'BlobAlreadyExists', 'LeaseIdMissing', 'ConditionNotMet')
+}
+
+function isIncomplete(metadata: Readonly<Record<string, string>> | undefined): boolean {
+  return valueOf(metadata, INCOMPLETE) !== undefined
 }
 
 /** Metadata keys come back in any case. */
