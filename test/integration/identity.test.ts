@@ -1,0 +1,140 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { startAzurite, type Azurite } from '../../scripts/azurite.ts'
+import { selfSignedCertificate } from '../support/certificate.ts'
+import { startHttpsProxy, type HttpsProxy } from '../support/httpsProxy.ts'
+import { startManagedIdentity, type ManagedIdentity } from '../support/managedIdentity.ts'
+
+// The identity-based settings against a storage that takes tokens: Azurite with OAuth, which it has over HTTPS alone,
+// with a certificate made here. The tokens come from a stand-in of the platform's managed identity endpoint, through the
+// real @azure/identity. What only Azure can show, the roles of the identity, is not tested here.
+
+jest.setTimeout(60_000)
+
+const ACCOUNT = 'devstoreaccount1'
+const CLIENT_ID = '11111111-2222-3333-4444-555555555555'
+
+let folder: string
+let azurite: Azurite
+let identity: ManagedIdentity
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'identity-'))
+  const { cert, key } = selfSignedCertificate([
+    '127.0.0.1',
+    `${ACCOUNT}.queue.core.windows.net`,
+    `${ACCOUNT}.table.core.windows.net`,
+  ])
+  await writeFile(path.join(folder, 'cert.pem'), cert)
+  await writeFile(path.join(folder, 'key.pem'), key)
+  const file = (name: string) => path.join(folder, name)
+  azurite = await startAzurite({
+    extraArguments: ['--oauth', 'basic', '--cert', file('cert.pem'), '--key', file('key.pem')],
+  })
+})
+
+afterAll(async () => {
+  await azurite.stop()
+  await rm(folder, { recursive: true })
+})
+
+beforeEach(async () => {
+  identity = await startManagedIdentity()
+})
+
+afterEach(() => identity.stop())
+
+const serviceUris = () => ({
+  AzureWebJobsStorage__queueServiceUri: `https://127.0.0.1:${azurite.ports.queue}/${ACCOUNT}`,
+  AzureWebJobsStorage__tableServiceUri: `https://127.0.0.1:${azurite.ports.table}/${ACCOUNT}`,
+  AzureWebJobsStorage__credential: 'managedidentity',
+})
+
+/** Runs the order service in a process of its own. Answers the records it then reads. */
+async function placeOrders(settings: Readonly<Record<string, string>>): Promise<unknown> {
+  const script = path.join(import.meta.dirname, '../support/identityOrders.ts')
+  const environment = {
+    PATH: process.env['PATH'],
+    NODE_EXTRA_CA_CERTS: path.join(folder, 'cert.pem'),
+    ...identity.environment,
+    ...settings,
+  }
+  const { stdout } = await promisify(execFile)(process.execPath, [script], {
+    env: environment,
+    timeout: 30_000,
+  })
+  return JSON.parse(stdout) as unknown
+}
+
+const records = [
+  expect.objectContaining({ id: 'placed', status: 'processed' }),
+  expect.objectContaining({ id: 'accepted', status: 'accepted', quantity: 2 }),
+]
+
+describe('the identity-based settings', () => {
+  it('store and enqueue orders with tokens of the system-assigned identity', async () => {
+    expect(await placeOrders(serviceUris())).toStrictEqual(records)
+    expect(identity.requests.length).toBeGreaterThan(0)
+    for (const { resource, clientId, secret } of identity.requests) {
+      expect(new URL(resource ?? '').origin).toBe('https://storage.azure.com')
+      expect(clientId).toBeNull()
+      expect(secret).toBe(identity.environment['IDENTITY_HEADER'])
+    }
+  })
+
+  it('ask for tokens of the user-assigned identity that __clientId names', async () => {
+    const settings = { ...serviceUris(), AzureWebJobsStorage__clientId: CLIENT_ID }
+    expect(await placeOrders(settings)).toStrictEqual(records)
+    expect(identity.requests.length).toBeGreaterThan(0)
+    for (const { clientId } of identity.requests) expect(clientId).toBe(CLIENT_ID)
+  })
+
+  it('are of no use without the identity', async () => {
+    const settings = { ...serviceUris(), IDENTITY_HEADER: 'somebody else' }
+    await expect(placeOrders(settings)).rejects.toThrow('StorageUnavailableError')
+    expect(identity.requests.length).toBeGreaterThan(0)
+  })
+
+  it('are refused by storage when the token is for something else', async () => {
+    await identity.stop()
+    identity = await startManagedIdentity({ audience: 'https://vault.azure.net' })
+    await expect(placeOrders(serviceUris())).rejects.toThrow('StorageUnavailableError')
+    expect(identity.requests.length).toBeGreaterThan(0)
+  })
+
+  describe('with only the name of the account', () => {
+    let proxy: HttpsProxy
+
+    beforeEach(async () => {
+      // In place of Azure's names: the client libraries go where HTTPS_PROXY says, with the names unchanged.
+      proxy = await startHttpsProxy((host) =>
+        host === `${ACCOUNT}.queue.core.windows.net:443`
+          ? azurite.ports.queue
+          : host === `${ACCOUNT}.table.core.windows.net:443`
+            ? azurite.ports.table
+            : undefined,
+      )
+    })
+
+    afterEach(() => proxy.stop())
+
+    it('reach the account in Azure', async () => {
+      const settings = {
+        AzureWebJobsStorage__accountName: ACCOUNT,
+        AzureWebJobsStorage__credential: 'managedidentity',
+        AzureWebJobsStorage__clientId: CLIENT_ID,
+        HTTPS_PROXY: proxy.url,
+        // The identity's endpoint is not to be asked through the proxy, here as in Azure.
+        NO_PROXY: '127.0.0.1',
+      }
+      expect(await placeOrders(settings)).toStrictEqual(records)
+      expect(new Set(proxy.asked)).toStrictEqual(
+        new Set([`${ACCOUNT}.queue.core.windows.net:443`, `${ACCOUNT}.table.core.windows.net:443`]),
+      )
+    })
+  })
+})
