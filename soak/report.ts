@@ -3,6 +3,7 @@ import type { SoakOptions, SoakResult } from './soak.ts'
 
 /** Examples shown of each broken promise. */
 const MAX_EXAMPLES = 5
+const MAX_EXAMPLE_LENGTH = 600
 
 /** Rows of a table, a name and a value each. */
 export type Rows = readonly (readonly [string, string | number])[]
@@ -65,7 +66,7 @@ export function breachRows({ breaches }: { readonly breaches: Breaches }): Rows 
 /** Examples of what was broken, one a line. */
 export function examples({ breaches }: { readonly breaches: Breaches }): readonly string[] {
   return [...breaches].flatMap(([breach, all]) =>
-    all.slice(0, MAX_EXAMPLES).map((example) => `${breach}: ${example}`),
+    all.slice(0, MAX_EXAMPLES).map((example) => `${breach}: ${example}`.slice(0, MAX_EXAMPLE_LENGTH)),
   )
 }
 
