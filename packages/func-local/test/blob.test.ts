@@ -186,8 +186,8 @@ describe('blob functions', () => {
   test('binding expressions name the query, headers, the JSON body and what the host makes', async () => {
     const response = await host.fetch('/api/expressions?color=red', {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-color': 'blue' },
-      body: '{"order":{"id":7}}',
+      headers: { 'x-color': 'blue' },
+      body: '{"order":{"id":7},"color":"green"}',
     })
     expect(response.status).toBe(201)
     const names: string[] = []
@@ -195,6 +195,7 @@ describe('blob functions', () => {
     const guid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
     const time = String.raw`\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ`
     expect(names.sort()).toEqual([
+      'bare-red',
       'body-7',
       expect.stringMatching(new RegExp(`^date-${time}$`)),
       expect.stringMatching(/^day-\d{4}-\d\d-\d\d$/),

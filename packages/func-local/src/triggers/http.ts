@@ -60,7 +60,7 @@ export const httpTrigger: TriggerType = {
           http: { method: 'POST', url: `http://localhost/${route}`, body: { bytes: Buffer.from(input) } },
         },
         metadata: {},
-        bindingData: () => bodyProperties(Buffer.from(input), 'application/json'),
+        bindingData: () => bodyProperties(Buffer.from(input)),
         reason: CALLED_VIA_HOST,
       }),
     }
@@ -160,7 +160,7 @@ function streamEvent(
     Object.entries(params).map(([name, value]) => [name, { string: value }]),
   )
   return {
-    ...commonEvent(request, () => ({ ...params, query, headers })),
+    ...commonEvent(request, () => ({ ...queryProperties(query), ...params, query, headers })),
     data: { http: {} },
     metadata: {
       ...metadata,
@@ -176,11 +176,15 @@ function requestEvent(
   params: Readonly<Record<string, string>>,
   body: Buffer,
 ): TriggerEvent {
-  // https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns#json-payloads
+  const query = queryOf(request.url ?? '/')
+  // https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns#json-payloads and, for what
+  // overrides what,
+  // https://github.com/Azure/azure-webjobs-sdk-extensions/blob/dev/src/WebJobs.Extensions.Http/HttpTriggerAttributeBindingProvider.cs
   const bindingData = (): Readonly<Record<string, unknown>> => ({
-    ...bodyProperties(body, request.headers['content-type']),
+    ...bodyProperties(body),
+    ...queryProperties(query),
     ...params,
-    query: queryOf(request.url ?? '/'),
+    query,
     headers: headersOf(request),
   })
   return {
@@ -206,9 +210,14 @@ function header(request: IncomingMessage, name: string): string | undefined {
   return Array.isArray(value) ? value.join(',') : value
 }
 
-/** The top-level properties of a JSON body. */
-function bodyProperties(body: Buffer, contentType: string | undefined): Readonly<Record<string, unknown>> {
-  if (body.length === 0 || !/json/i.test(contentType ?? '')) return {}
+/** Query parameters can be named without `query.` too, but not the key. */
+function queryProperties(query: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(query).filter(([name]) => name.toLowerCase() !== 'code'))
+}
+
+/** The top-level properties of a JSON body, whatever its content type says. */
+function bodyProperties(body: Buffer): Readonly<Record<string, unknown>> {
+  if (body.length === 0) return {}
   try {
     const parsed: unknown = JSON.parse(body.toString('utf8'))
     return isObject(parsed) ? parsed : {}
