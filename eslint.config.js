@@ -1,6 +1,18 @@
 import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
+/** Lints the scripts in a page as files of their own, each line where it is in the page. */
+const pageScripts = {
+  meta: { name: 'page-scripts' },
+  preprocess: (page) =>
+    [...page.matchAll(/<script[^>]*>(.*?)<\/script>/gs)].map((match, i) => ({
+      text:
+        page.slice(0, match.index).replaceAll(/[^\n]/g, ' ') + match[0].replaceAll(/<\/?script[^>]*>/g, ''),
+      filename: `${i}.js`,
+    })),
+  postprocess: (messages) => messages.flat(),
+}
+
 export default tseslint.config(
   {
     ignores: ['**/dist/', 'coverage/', '**/test/fixtures/'],
@@ -49,5 +61,20 @@ export default tseslint.config(
     files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: { process: 'readonly', console: 'readonly' } },
+  },
+  {
+    files: ['**/*.html'],
+    processor: pageScripts,
+  },
+  {
+    files: ['**/*.html/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          ...['document', 'location', 'sessionStorage', 'fetch', 'performance'],
+          ...['URL', 'URLSearchParams', 'Event'],
+        ].map((name) => [name, 'readonly']),
+      ),
+    },
   },
 )

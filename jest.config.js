@@ -1,8 +1,11 @@
 /** @type {import('jest').Config} */
-const base = {
+export const base = {
   preset: 'ts-jest/presets/default-esm',
   testEnvironment: 'node',
-  transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
+  transform: {
+    '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }],
+    '\\.html$': '<rootDir>/test/support/textTransform.js',
+  },
   // TypeScript rewrites `./x.ts` to `./x.js` when ts-jest emits; the files on disk are the `.ts` ones.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   moduleFileExtensions: ['ts', 'js', 'json'],

@@ -18,6 +18,7 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
     format: 'esm',
     splitting: true,
     chunkNames: '[name]-[hash]',
+    loader: { '.html': 'text' },
     // Only the Functions worker has this module: it is the library's way to the host.
     external: ['@azure/functions-core'],
     // CommonJS packages in the bundle ask for Node's modules, and the library for the one above, by require().

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { registerDocs } from './functions/docs.ts'
 import { registerHello } from './functions/hello.ts'
+import { registerOpenApi } from './functions/openapi.ts'
 import { registerOrder } from './functions/order.ts'
 import { registerOrderProcessor } from './functions/orderProcessor.ts'
 import { registerOrderStatus } from './functions/orderStatus.ts'
@@ -18,3 +20,5 @@ registerHello(service)
 registerOrder(service)
 registerOrderStatus(service)
 registerOrderProcessor(service, maxDequeueCount(process.env))
+registerOpenApi()
+registerDocs()

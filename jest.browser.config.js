@@ -1,0 +1,13 @@
+import { base } from './jest.config.js'
+
+/**
+ * The tests that need a browser: `npm run test:browser`.
+ *
+ * @type {import('jest').Config}
+ */
+export default {
+  ...base,
+  displayName: 'browser',
+  testMatch: ['<rootDir>/test/browser/**/*.test.ts'],
+  testTimeout: 60_000,
+}

@@ -1,0 +1,505 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { toJsonSchemaDefs, type JsonSchema, type OverrideActionContext } from '@valibot/to-json-schema'
+import packageJson from '../package.json' with { type: 'json' }
+import {
+  BodyTooLargeError,
+  InvalidOrderError,
+  MalformedJsonError,
+  OrderConflictError,
+  OrderNotFoundError,
+  StorageUnavailableError,
+} from '../src/errors.ts'
+import {
+  ORDER_ID,
+  acceptedOrderSchema,
+  checkOrder,
+  orderIdSchema,
+  orderRecordSchema,
+  orderSchema,
+  processedOrderSchema,
+  type AcceptedOrder,
+  type ProcessedOrder,
+} from '../src/order.ts'
+import { MAX_BODY_BYTES } from '../src/orderRequest.ts'
+import { problemOf, RETRY_AFTER_SECONDS, type Problem } from '../src/problem.ts'
+import { ROOT } from './build.ts'
+
+/** The description as it is committed, and as the app serves it. */
+export const OPENAPI_FILE = path.join(ROOT, 'src', 'openapi.json')
+
+/** A part of the description, as JSON has it. */
+type Json = Readonly<Record<string, unknown>>
+
+const ref = (kind: 'schemas' | 'responses' | 'headers', name: string) => ({
+  $ref: `#/components/${kind}/${name}`,
+})
+
+// ---- Schemas: those that validate, as JSON Schema 2020-12.
+
+/** Marks a schema whose text is trimmed before the rules that follow apply. A symbol is no part of JSON. */
+const TRIMMED = Symbol('trimmed')
+
+interface RuledSchema extends JsonSchema {
+  [TRIMMED]?: true
+}
+
+/**
+ * The rules that valibot's own conversion lacks. What is said of a trimmed text is said of the text as it is sent: the
+ * white space that will go, which `\s` is too, may stand around it.
+ */
+function convertRule({
+  valibotAction: rule,
+  jsonSchema,
+  errors,
+}: OverrideActionContext): RuledSchema | undefined {
+  const schema: RuledSchema = jsonSchema
+  if (rule.type === 'trim') return { ...schema, [TRIMMED]: true }
+  if (rule.type === 'min_length' && schema[TRIMMED]) {
+    const { minLength, ...rest } = schema
+    if (minLength !== 1) throw new Error('A trimmed text can only be said to be not empty.')
+    return withPattern(rest, '\\S')
+  }
+  if (rule.type === 'regex' && 'requirement' in rule && rule.requirement instanceof RegExp) {
+    const { source } = rule.requirement
+    const { pattern } = schema
+    const before = { ...schema, ...(pattern === source ? { pattern: undefined } : { pattern }) }
+    if (!schema[TRIMMED]) return withPattern(before, source)
+    if (!source.startsWith('^') || !source.endsWith('$')) {
+      throw new Error(`A rule of a trimmed text is one of the whole text: ${source}`)
+    }
+    // (?!\s): one way to read the white space before the text, or a matcher would try them all.
+    return withPattern(before, `^\\s*(?!\\s)(?:${source.slice(1, -1)})\\s*$`)
+  }
+  if (errors !== undefined) throw new Error(errors.join(' '))
+  return undefined
+}
+
+/** A JSON Schema has one pattern; more of them are joined by `allOf`. */
+function withPattern(schema: RuledSchema, pattern: string): RuledSchema {
+  if (schema.pattern === undefined) return { ...schema, pattern }
+  return { ...schema, allOf: [...(schema.allOf ?? []), { pattern }] }
+}
+
+function orderSchemas(): Json {
+  const schemas = toJsonSchemaDefs(
+    {
+      OrderId: orderIdSchema,
+      Order: orderSchema,
+      AcceptedOrder: acceptedOrderSchema,
+      ProcessedOrder: processedOrderSchema,
+      OrderRecord: orderRecordSchema,
+    },
+    {
+      target: 'draft-2020-12',
+      overrideAction: convertRule,
+      overrideRef: ({ referenceId }) => ref('schemas', referenceId).$ref,
+    },
+  )
+  const mapping = {
+    accepted: ref('schemas', 'AcceptedOrder').$ref,
+    processed: ref('schemas', 'ProcessedOrder').$ref,
+  } satisfies Record<(AcceptedOrder | ProcessedOrder)['status'], string>
+  return {
+    ...schemas,
+    OrderRecord: {
+      description: 'What is stored of an order.',
+      ...schemas.OrderRecord,
+      discriminator: { propertyName: orderRecordSchema.key, mapping },
+    },
+  }
+}
+
+// ---- Problems: what the app makes of each of its errors.
+
+const EXAMPLE_ORDER = { id: 'order-1', item: 'blue widget', quantity: 3 }
+
+const INVALID_ORDER = { id: 'order 1', item: ' ', quantity: 0, color: 'blue' }
+
+function malformedJson(text: string): MalformedJsonError {
+  try {
+    JSON.parse(text)
+  } catch (error) {
+    if (error instanceof Error) return new MalformedJsonError(`The text is not valid JSON: ${error.message}.`)
+  }
+  throw new Error(`This is JSON: ${text}`)
+}
+
+/** Each problem: its name here, when it is the answer, and an error that makes it. */
+const PROBLEMS = {
+  MalformedJson: { description: 'The body is not JSON in UTF-8.', error: malformedJson('{"item":}') },
+  OrderNotFound: { description: 'There is no order under the id.', error: new OrderNotFoundError('order-1') },
+  OrderConflict: {
+    description:
+      'The id belongs to an order with another item or quantity. That stays so: use a new id for a new order.',
+    error: new OrderConflictError('order-1'),
+  },
+  BodyTooLarge: {
+    description: `The body is longer than ${MAX_BODY_BYTES} bytes.`,
+    error: new BodyTooLargeError(MAX_BODY_BYTES),
+  },
+  InvalidOrder: {
+    description: 'The order is not valid, or its `id` is not the `Idempotency-Key`. Every fault is listed.',
+    error: new InvalidOrderError(checkOrder(INVALID_ORDER).faults ?? []),
+  },
+  InternalError: { description: 'A fault of the service.', error: new Error('a bug') },
+  StorageUnavailable: {
+    description: 'Storage did not answer. The outcome is unknown; asking again with the same `id` is safe.',
+    error: new StorageUnavailableError('order-1', undefined),
+  },
+} as const
+
+/** The schema of one problem: its type and status are fixed, and what it says beside them is always there. */
+function problemSchema(problem: Problem): Json {
+  const members: Record<keyof Problem, Json> = {
+    type: { const: problem.type, description: 'Tells this problem from others, and stays the same.' },
+    title: { type: 'string', description: 'The kind of problem, in words.' },
+    status: { const: problem.status, description: 'The HTTP status.' },
+    detail: { type: 'string', description: 'What happened this time, and what to do.' },
+    id: { ...ref('schemas', 'OrderId'), description: 'The order the problem is about.' },
+    errors: {
+      type: 'array',
+      minItems: 1,
+      description: 'Every fault of the order.',
+      items: ref('schemas', 'OrderFault'),
+    },
+  }
+  const present = Object.entries(members).filter(([name]) => name in problem)
+  return {
+    type: 'object',
+    description: `Problem details (RFC 9457): ${problem.title}.`,
+    properties: Object.fromEntries(present),
+    required: present.map(([name]) => name),
+  }
+}
+
+const ORDER_FAULT = {
+  type: 'object',
+  description: 'One fault of an order.',
+  properties: {
+    pointer: {
+      type: 'string',
+      format: 'json-pointer',
+      description: 'Where in the order (RFC 6901); empty for the order as a whole.',
+    },
+    detail: { type: 'string', description: 'What is wrong there.' },
+  },
+  required: ['pointer', 'detail'],
+}
+
+const problems = Object.entries(PROBLEMS).map(([name, { description, error }]) => ({
+  name,
+  description,
+  problem: problemOf(error),
+}))
+
+function problemResponse({ name, description, problem }: (typeof problems)[number]): Json {
+  return {
+    description,
+    ...(problem.status === 503 && { headers: { 'Retry-After': ref('headers', 'RetryAfter') } }),
+    content: { 'application/problem+json': { schema: ref('schemas', name), example: problem } },
+  }
+}
+
+/** The answers an operation shares with others, by status. */
+function sharedResponses(...names: readonly (keyof typeof PROBLEMS | 'Unauthorized')[]): Json {
+  return Object.fromEntries(
+    names.map((name) => [
+      name === 'Unauthorized' ? 401 : problemOf(PROBLEMS[name].error).status,
+      ref('responses', name),
+    ]),
+  )
+}
+
+// ---- Operations.
+
+const ACCEPTED: AcceptedOrder = {
+  ...EXAMPLE_ORDER,
+  status: 'accepted',
+  acceptedAt: '2026-01-02T12:00:00.000Z',
+}
+
+const PROCESSED: ProcessedOrder = {
+  ...EXAMPLE_ORDER,
+  status: 'processed',
+  message: 'Order for blue widget processed!',
+  processedAt: '2026-01-02T12:00:00.250Z',
+}
+
+const PROCESSED_LATER: ProcessedOrder = {
+  ...EXAMPLE_ORDER,
+  status: 'processed',
+  message: 'Order for blue widget processed!',
+  acceptedAt: '2026-01-02T12:00:00.000Z',
+  processedAt: '2026-01-02T12:00:01.500Z',
+}
+
+const functionKey = [{ functionKey: [] }, { functionCode: [] }]
+
+const constantHeader = (description: string, value: string) => ({
+  description,
+  required: true,
+  schema: { type: 'string', const: value },
+})
+
+const NO_SNIFFING = constantHeader('The content is what its type says.', 'nosniff')
+
+const placeOrder = {
+  operationId: 'order',
+  tags: ['Orders'],
+  summary: 'Place an order',
+  description:
+    'Processes the order now, or with `Prefer: respond-async` accepts it and lets the queue process it. Sending the same ' +
+    'order again under the same id is always safe: it is processed once.',
+  security: functionKey,
+  parameters: [
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      description:
+        "The order's id when the body has none; when both are there they must be the same. As it is, or in double quotes.",
+      schema: {
+        type: 'string',
+        pattern: `^(?:${ORDER_ID.source.slice(1, -1)}|"${ORDER_ID.source.slice(1, -1)}")$`,
+      },
+    },
+    {
+      name: 'Prefer',
+      in: 'header',
+      description: '`respond-async` (RFC 7240): accept the order, and answer before it is processed.',
+      schema: { type: 'string', examples: ['respond-async'] },
+    },
+  ],
+  requestBody: {
+    required: true,
+    description: `At most ${MAX_BODY_BYTES} bytes, read as JSON whatever its content type says.`,
+    content: {
+      'application/json': {
+        schema: ref('schemas', 'Order'),
+        examples: {
+          smallest: { summary: 'The smallest', value: { item: 'widget' } },
+          whole: { summary: 'Every field', value: EXAMPLE_ORDER },
+        },
+      },
+    },
+  },
+  responses: {
+    200: {
+      description: 'The order is processed: its record as stored. A retry is answered with the same bytes.',
+      content: { 'application/json': { schema: ref('schemas', 'ProcessedOrder'), example: PROCESSED } },
+    },
+    202: {
+      description: 'The order is accepted: stored, and on the queue.',
+      headers: {
+        Location: {
+          description: 'Where to ask for the order.',
+          required: true,
+          schema: { type: 'string', format: 'uri' },
+        },
+        'Preference-Applied': constantHeader('The preference was honoured (RFC 7240).', 'respond-async'),
+        'Retry-After': ref('headers', 'RetryAfter'),
+      },
+      content: { 'application/json': { schema: ref('schemas', 'AcceptedOrder'), example: ACCEPTED } },
+    },
+    ...sharedResponses(
+      'MalformedJson',
+      'Unauthorized',
+      'OrderConflict',
+      'BodyTooLarge',
+      'InvalidOrder',
+      'InternalError',
+      'StorageUnavailable',
+    ),
+  },
+}
+
+const readOrder = {
+  operationId: 'orderStatus',
+  tags: ['Orders'],
+  summary: 'Look an order up',
+  description: 'The record of an order, however it came in.',
+  security: functionKey,
+  parameters: [
+    {
+      name: 'id',
+      in: 'path',
+      required: true,
+      description: "The order's id.",
+      schema: { type: 'string', minLength: 1, examples: ['order-1'] },
+    },
+  ],
+  responses: {
+    200: {
+      description: 'The order.',
+      headers: {
+        'Cache-Control': constantHeader('The record may change until it is processed.', 'no-store'),
+        'Retry-After': {
+          description: 'Seconds after which to ask again. Only while the order waits to be processed.',
+          schema: { type: 'integer', minimum: 0 },
+        },
+      },
+      content: {
+        'application/json': {
+          schema: ref('schemas', 'OrderRecord'),
+          examples: {
+            processed: { summary: 'Processed', value: PROCESSED },
+            processedLater: { summary: 'Accepted, then processed', value: PROCESSED_LATER },
+            accepted: { summary: 'Accepted', value: ACCEPTED },
+          },
+        },
+      },
+    },
+    ...sharedResponses('Unauthorized', 'OrderNotFound', 'InternalError', 'StorageUnavailable'),
+  },
+}
+
+const hello = {
+  operationId: 'hello',
+  tags: ['Service'],
+  summary: 'Greet',
+  description: 'Needs no key and no storage: it also tells whether the service is up.',
+  security: [],
+  parameters: [
+    {
+      name: 'name',
+      in: 'query',
+      description: 'Whom to greet; everyone without it.',
+      schema: { type: 'string', examples: ['Ada'] },
+    },
+  ],
+  responses: {
+    200: {
+      description: 'The greeting.',
+      content: {
+        'application/json': {
+          schema: { type: 'string' },
+          examples: {
+            everyone: { summary: 'Without a name', value: 'Hello from Azure Functions!' },
+            named: { summary: 'With a name', value: 'Hello, Ada!' },
+          },
+        },
+      },
+    },
+  },
+}
+
+const description = {
+  operationId: 'openapi',
+  tags: ['Service'],
+  summary: 'This description',
+  description: 'The API described in OpenAPI 3.1. Needs no key.',
+  security: [],
+  responses: {
+    200: {
+      description: 'The description.',
+      headers: { 'X-Content-Type-Options': NO_SNIFFING },
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            properties: {
+              openapi: { type: 'string', pattern: '^3\\.1\\.' },
+              info: { type: 'object', additionalProperties: true },
+              paths: { type: 'object', additionalProperties: true },
+            },
+            required: ['openapi', 'info', 'paths'],
+            additionalProperties: true,
+          },
+        },
+      },
+    },
+  },
+}
+
+const docs = {
+  operationId: 'docs',
+  tags: ['Service'],
+  summary: 'This description as a page',
+  description: 'A page to read the API on, and to try it. Needs no key, and nothing from anywhere else.',
+  security: [],
+  responses: {
+    200: {
+      description: 'The page.',
+      headers: {
+        'Content-Security-Policy': {
+          description: "The page's own style and script, and requests to this origin: nothing else runs.",
+          required: true,
+          schema: { type: 'string', pattern: "^default-src 'none';" },
+        },
+        'Referrer-Policy': constantHeader('Links do not tell where they were followed.', 'no-referrer'),
+        'X-Content-Type-Options': NO_SNIFFING,
+      },
+      content: { 'text/html': { schema: { type: 'string' } } },
+    },
+  },
+}
+
+/** The API in OpenAPI 3.1, from the schemas that validate and the problems that the app makes of its errors. */
+export function openApiDocument(): Json {
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Order service',
+      version: packageJson.version,
+      description:
+        'Orders, processed once each, at once or from a queue. Errors are problem details (RFC 9457); their `type` tells them ' +
+        'apart. Whatever the answer, or without one, asking again under the same id is safe.',
+      license: { name: packageJson.license, identifier: packageJson.license },
+    },
+    servers: [{ url: '/api' }],
+    tags: [
+      { name: 'Orders', description: 'Placing orders, and what became of them.' },
+      { name: 'Service', description: 'About the service itself.' },
+    ],
+    paths: {
+      '/order': { post: placeOrder },
+      '/order/{id}': { get: readOrder },
+      '/hello': { get: hello },
+      '/openapi.json': { get: description },
+      '/docs': { get: docs },
+    },
+    components: {
+      schemas: {
+        ...orderSchemas(),
+        OrderFault: ORDER_FAULT,
+        ...Object.fromEntries(problems.map(({ name, problem }) => [name, problemSchema(problem)])),
+      },
+      responses: {
+        Unauthorized: { description: 'There is no key, or a wrong one. Without a body.' },
+        ...Object.fromEntries(problems.map((problem) => [problem.name, problemResponse(problem)])),
+      },
+      headers: {
+        RetryAfter: {
+          description: 'Seconds after which to ask again.',
+          required: true,
+          schema: { type: 'integer', minimum: 0, examples: [RETRY_AFTER_SECONDS] },
+        },
+      },
+      securitySchemes: {
+        functionKey: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'x-functions-key',
+          description: 'A function key. It goes before one in the query.',
+        },
+        functionCode: {
+          type: 'apiKey',
+          in: 'query',
+          name: 'code',
+          description: 'A function key, for callers that cannot set a header: query strings end up in logs.',
+        },
+      },
+    },
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const prettier = await import('prettier')
+  const options = await prettier.resolveConfig(OPENAPI_FILE)
+  const text = await prettier.format(JSON.stringify(openApiDocument()), {
+    ...options,
+    filepath: OPENAPI_FILE,
+  })
+  await writeFile(OPENAPI_FILE, text)
+}

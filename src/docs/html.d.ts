@@ -1,0 +1,5 @@
+/** A page, as text. */
+declare module '*.html' {
+  const text: string
+  export default text
+}

@@ -1,0 +1,17 @@
+import { app, type HttpHandler } from '@azure/functions'
+
+/** `GET /api/openapi.json`: the API in OpenAPI 3.1; loaded when it is asked for. */
+export const openApiHandler: HttpHandler = async () => {
+  const { default: description } = await import('../openapi.json', { with: { type: 'json' } })
+  return { headers: { 'x-content-type-options': 'nosniff' }, jsonBody: description }
+}
+
+/** Registers `openapi`: anonymous, since it shows no order. */
+export function registerOpenApi(): void {
+  app.http('openapi', {
+    methods: ['GET'],
+    authLevel: 'anonymous',
+    route: 'openapi.json',
+    handler: openApiHandler,
+  })
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from '@jest/globals'
+import { HttpRequest, InvocationContext } from '@azure/functions'
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { contentSecurityPolicy } from '../../../src/docs/contentSecurityPolicy.ts'
+import { docsHandler } from '../../../src/functions/docs.ts'
+import { openApiHandler } from '../../../src/functions/openapi.ts'
+import openapi from '../../../src/openapi.json' with { type: 'json' }
+
+const get = (path: string) => new HttpRequest({ method: 'GET', url: `http://localhost/api/${path}` })
+
+describe('openapi', () => {
+  it('answers the description', async () => {
+    const answer = await openApiHandler(get('openapi.json'), new InvocationContext())
+    expect(answer).toMatchObject({ jsonBody: openapi, headers: { 'x-content-type-options': 'nosniff' } })
+  })
+})
+
+describe('docs', () => {
+  it('answers the page, as it is in the source', async () => {
+    const answer = await docsHandler(get('docs'), new InvocationContext())
+    const source = await readFile(new URL('../../../src/docs/page.html', import.meta.url), 'utf8')
+    expect(answer).toMatchObject({
+      body: source,
+      headers: {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': contentSecurityPolicy(source),
+      },
+    })
+  })
+
+  it('allows its own style and script, and nothing else to run', () => {
+    const sha256 = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+    const policy = contentSecurityPolicy(
+      '<style>a{}</style><script type="module">\n1\n</script><script>2</script>',
+    )
+    expect(policy).toContain(`style-src ${sha256('a{}')};`)
+    expect(policy).toContain(`script-src ${sha256('\n1\n')} ${sha256('2')};`)
+    expect(policy).toMatch(/^default-src 'none';/)
+    expect(policy).not.toContain('unsafe')
+  })
+
+  it('sets no style and handles no event in its markup, which the policy would refuse', async () => {
+    const page = await readFile(new URL('../../../src/docs/page.html', import.meta.url), 'utf8')
+    const markup = page.replaceAll(/<(style|script)[^>]*>.*?<\/\1>/gs, '')
+    expect(markup).not.toMatch(/ (style|on[a-z]+)=/)
+    expect(markup).not.toMatch(/https?:/)
+  })
+})
