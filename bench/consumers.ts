@@ -1,0 +1,106 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
+import { ROOT } from '../scripts/build.ts'
+import { startAzurite } from '../scripts/azurite.ts'
+import { ORDERS_QUEUE } from '../src/storage/names.ts'
+import { startBenchHost } from './host.ts'
+import { drainTime, fillQueue } from './orderQueue.ts'
+
+const BARE_QUEUE = 'bare'
+const BARE_TABLE = 'bare'
+const WARM_UP = 300
+
+/** Something that empties a queue when it is let. */
+interface Consumer {
+  readonly queue: QueueClient
+  readonly pause: () => void
+  readonly resume: () => void
+}
+
+/** The whole app and a bare loop, on one storage, of which one runs at a time. */
+export interface Consumers {
+  readonly connectionString: string
+  /** Fills the queue while nobody runs, lets the consumer run alone, and answers in how many milliseconds it was empty. */
+  drain(who: 'ours' | 'bare', count: number, name: string): Promise<number>
+}
+
+/** How many messages the host takes at a time, and when the next ones: `host.json`, else the host's own defaults. */
+export function queueConcurrency(): { readonly batchSize: number; readonly newBatchThreshold: number } {
+  const host = JSON.parse(readFileSync(path.join(ROOT, 'host.json'), 'utf8')) as {
+    extensions: { queues: { batchSize?: number; newBatchThreshold?: number } }
+  }
+  const { batchSize = 16, newBatchThreshold } = host.extensions.queues
+  return {
+    batchSize,
+    // https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue#host-json
+    newBatchThreshold: newBatchThreshold ?? Math.floor(batchSize / 2) * availableParallelism(),
+  }
+}
+
+/** Starts storage in memory and both consumers on it, warm, and stopped where they are. */
+export async function startConsumers(options: {
+  readonly app: string
+  readonly signal: AbortSignal
+  readonly atEnd: (end: () => Promise<unknown>) => void
+  /** More of the host's settings. */
+  readonly environment?: Readonly<Record<string, string>>
+}): Promise<Consumers> {
+  const { app, signal, atEnd } = options
+  const azurite = await startAzurite({})
+  atEnd(() => azurite.stop())
+  const { connectionString } = azurite
+  const queues = QueueServiceClient.fromConnectionString(connectionString)
+  await queues.getQueueClient(ORDERS_QUEUE).createIfNotExists()
+
+  const host = await startBenchHost({
+    app,
+    environment: {
+      AzureWebJobsStorage: connectionString,
+      // An idle host looks at its queue every two seconds: that is not what is measured.
+      AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.100',
+      ...options.environment,
+    },
+    firstCall: { path: '/api/hello', method: 'GET', status: 200 },
+  })
+  atEnd(() => host.stop())
+
+  const { batchSize, newBatchThreshold } = queueConcurrency()
+  const loop = fork(
+    path.join(import.meta.dirname, 'worker/bareLoop.ts'),
+    [connectionString, BARE_QUEUE, BARE_TABLE, String(batchSize), String(newBatchThreshold)],
+    { execArgv: ['--disable-warning=ExperimentalWarning'] },
+  )
+  atEnd(async () => {
+    const ended = once(loop, 'exit')
+    loop.kill('SIGKILL')
+    await ended
+  })
+  await once(loop, 'message')
+
+  const consumers: Readonly<Record<'ours' | 'bare', Consumer>> = {
+    ours: { queue: queues.getQueueClient(ORDERS_QUEUE), pause: host.pause, resume: host.resume },
+    bare: {
+      queue: queues.getQueueClient(BARE_QUEUE),
+      pause: () => loop.kill('SIGSTOP'),
+      resume: () => loop.kill('SIGCONT'),
+    },
+  }
+  consumers.ours.pause()
+  consumers.bare.pause()
+
+  async function drain(who: 'ours' | 'bare', count: number, name: string): Promise<number> {
+    const { queue, resume, pause } = consumers[who]
+    await fillQueue(queue, count, name)
+    resume()
+    const elapsed = await drainTime(queue, count, signal)
+    pause()
+    return elapsed
+  }
+  await drain('ours', WARM_UP, 'warm')
+  await drain('bare', WARM_UP, 'warm')
+  return { connectionString, drain }
+}

@@ -1,0 +1,124 @@
+import { connect, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { quantile } from './pairs.ts'
+
+/** One request, as bytes on the wire, made anew for each call or always the same. */
+export type RequestBytes = Buffer | (() => Buffer)
+
+/** How a number of calls went. */
+export interface LoadResult {
+  readonly callsPerSecond: number
+  /** Milliseconds. */
+  readonly p50: number
+  readonly p99: number
+}
+
+/** Something answered otherwise than expected. */
+export class UnexpectedAnswerError extends Error {
+  override readonly name = 'UnexpectedAnswerError'
+}
+
+/** The bytes of a request to 127.0.0.1. */
+export function requestBytes(method: 'GET' | 'POST', path: string, body = ''): Buffer {
+  const head = [
+    `${method} ${path} HTTP/1.1`,
+    'host: 127.0.0.1',
+    ...(method === 'POST'
+      ? ['content-type: application/json', `content-length: ${Buffer.byteLength(body)}`]
+      : []),
+  ]
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** Connections that are kept, each of which makes one call after the other. */
+export interface HttpLoad {
+  /**
+   * Makes so many calls, as many at a time as there are connections.
+   *
+   * A client of our own and not a load generator: on a machine of two cores whatever the client takes is taken from what
+   * is measured, and two targets have to take turns within one run.
+   *
+   * @throws UnexpectedAnswerError when an answer is not 2xx
+   */
+  run(calls: number, request: RequestBytes): Promise<LoadResult>
+  close(): void
+}
+
+/** Opens `concurrency` connections. */
+export async function openHttpLoad(port: number, concurrency: number): Promise<HttpLoad> {
+  const connections = await Promise.all(Array.from({ length: concurrency }, () => openConnection(port)))
+  return {
+    async run(calls, request) {
+      const latencies: number[] = []
+      let left = calls
+      const begun = performance.now()
+      await Promise.all(
+        connections.map(async (connection) => {
+          while (left > 0) {
+            left--
+            const sent = performance.now()
+            await connection.call(typeof request === 'function' ? request() : request)
+            latencies.push(performance.now() - sent)
+          }
+        }),
+      )
+      const seconds = (performance.now() - begun) / 1000
+      latencies.sort((a, b) => a - b)
+      return {
+        callsPerSecond: calls / seconds,
+        p50: quantile(latencies, 0.5),
+        p99: quantile(latencies, 0.99),
+      }
+    },
+    close() {
+      for (const connection of connections) connection.close()
+    },
+  }
+}
+
+interface Connection {
+  call(request: Buffer): Promise<void>
+  close(): void
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n')
+
+async function openConnection(port: number): Promise<Connection> {
+  const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  await once(socket, 'connect')
+  let pending: { resolve: () => void; reject: (error: Error) => void } | undefined
+  let received: Buffer = Buffer.alloc(0)
+
+  const settle = (error?: Error) => {
+    const waiting = pending
+    pending = undefined
+    if (error === undefined) waiting?.resolve()
+    else waiting?.reject(error)
+  }
+  socket.on('data', (chunk: Buffer) => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
+    const end = received.indexOf(HEAD_END)
+    if (end < 0) return
+    const head = received.toString('latin1', 0, end)
+    // func-local sends every answer with its length; 204 has no body.
+    const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0)
+    const total = end + HEAD_END.length + length
+    if (received.length < total) return
+    received = received.subarray(total)
+    settle(head.startsWith('HTTP/1.1 2') ? undefined : new UnexpectedAnswerError(head))
+  })
+  socket.on('error', settle)
+  socket.on('close', () => {
+    settle(new UnexpectedAnswerError('The connection was closed.'))
+  })
+  return {
+    call: (request) =>
+      new Promise((resolve, reject) => {
+        pending = { resolve, reject }
+        socket.write(request)
+      }),
+    close() {
+      socket.destroy()
+    },
+  }
+}

@@ -1,0 +1,17 @@
+import { cpus, totalmem } from 'node:os'
+
+/** What the figures were measured on, without a name of the machine. */
+export function machine(): { readonly text: string } & Readonly<Record<string, string | number>> {
+  const model = cpus()[0]?.model.trim() ?? 'unknown processor'
+  const cores = cpus().length
+  const gigabytes = Math.round(totalmem() / 2 ** 30)
+  const node = process.version
+  return {
+    node,
+    cores,
+    model,
+    gigabytes,
+    platform: process.platform,
+    text: `Node ${node}, ${cores} cores (${model}), ${gigabytes} GB, ${process.platform}`,
+  }
+}

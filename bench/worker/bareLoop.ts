@@ -1,0 +1,46 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { TableClient } from '@azure/data-tables'
+import { QueueServiceClient, type DequeuedMessageItem } from '@azure/storage-queue'
+import { partitionKey } from '../../src/storage/tables.ts'
+
+// The least there can be between a queue and a table: receive, insert, delete, with the client libraries as they come.
+// It takes messages as the host does: a batch, and the next one when so few are left as the threshold says.
+const [connectionString = '', queueName = '', tableName = '', batchSize = '', threshold = ''] =
+  process.argv.slice(2)
+const LEASE_SECONDS = 600
+const IDLE_POLL_MS = 100
+
+const queue = QueueServiceClient.fromConnectionString(connectionString).getQueueClient(queueName)
+const table = TableClient.fromConnectionString(connectionString, tableName, { allowInsecureConnection: true })
+await queue.createIfNotExists()
+await table.createTable()
+
+let running = 0
+let slotFree: () => void = () => undefined
+
+async function settle(message: DequeuedMessageItem): Promise<void> {
+  const order = JSON.parse(Buffer.from(message.messageText, 'base64').toString()) as { id: string }
+  await table.createEntity({ partitionKey: partitionKey(order.id), rowKey: order.id, ...order })
+  await queue.deleteMessage(message.messageId, message.popReceipt)
+}
+
+process.send?.('ready')
+process.on('disconnect', () => process.exit(0))
+for (;;) {
+  if (running > Number(threshold)) {
+    await new Promise<void>((resolve) => (slotFree = resolve))
+    continue
+  }
+  const { receivedMessageItems } = await queue.receiveMessages({
+    numberOfMessages: Number(batchSize),
+    visibilityTimeout: LEASE_SECONDS,
+  })
+  if (receivedMessageItems.length === 0) await delay(IDLE_POLL_MS)
+  for (const message of receivedMessageItems) {
+    running++
+    void settle(message).finally(() => {
+      running--
+      if (running <= Number(threshold)) slotFree()
+    })
+  }
+}
