@@ -129,7 +129,9 @@ async function runSoak(options: SoakOptions, signal: AbortSignal): Promise<boole
     bar.stop()
   }
   console.log(table(soakRows(options, result)))
-  return verdict(result.account, options.seed)
+  const kept = verdict(result.account, options.seed)
+  if (!kept) console.log(`The host printed last:\n${result.hostOutput}`)
+  return kept
 }
 
 async function runScenario(options: ScenarioOptions, signal: AbortSignal): Promise<boolean> {

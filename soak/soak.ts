@@ -42,7 +42,7 @@ export interface SoakResult {
   readonly maxDequeueCount: number
   readonly sendMs: number
   readonly totalMs: number
-  /** What the last host printed last. */
+  /** What the host printed last. */
   readonly hostOutput: string
 }
 

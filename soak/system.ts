@@ -38,7 +38,7 @@ export interface System {
   outage(services: readonly StorageService[], style: OutageStyle, ms: number): Promise<void>
   /** Runs something while storage itself is running: not during {@link restartAzurite}. */
   whileStorageRuns<T>(read: () => Promise<T>): Promise<T>
-  /** What the hosts of this run have printed last, for the case that something broke. */
+  /** What the host has printed last, for the case that something broke. */
   hostOutput(): string
   /** Ends everything, and removes what it left on the disk. */
   stop(): Promise<void>
@@ -127,7 +127,7 @@ export async function startSystem(options: {
       kills,
       outages,
       stop,
-      hostOutput: () => host.output().slice(-20_000),
+      hostOutput: () => host.output().slice(-3000),
       killWorker: () =>
         before(async () => {
           const worker = await workerOf(host.pid)
@@ -188,7 +188,7 @@ export async function startSystem(options: {
   }
 }
 
-/** Every plan at once. */
+/** Makes something for each service. */
 export function forEachService<T>(make: (service: StorageService) => T): Readonly<Record<StorageService, T>> {
   const [blob, queue, table] = SERVICES
   return { blob: make(blob), queue: make(queue), table: make(table) }
