@@ -140,7 +140,7 @@ describe('on either host', () => {
     await azurite.stop()
   })
 
-  it('hello is declared anonymous, and the orders ask for a function key', async () => {
+  it('the orders ask for a function key, and what shows none is declared anonymous', async () => {
     const functions = JSON.parse((await ask(host, '/admin/functions')).text) as {
       readonly name: string
       readonly config: {
@@ -153,7 +153,9 @@ describe('on either host', () => {
       ),
     )
     expect(Object.fromEntries(levels)).toStrictEqual({
+      docs: 'anonymous',
       hello: 'anonymous',
+      openapi: 'anonymous',
       order: 'function',
       orderStatus: 'function',
     })
