@@ -121,7 +121,8 @@ function blobEvent(
       metadata: userMetadata,
       ...parameters,
     }),
-    reason: `New blob detected(LogsAndContainerScan): ${path}`,
+    // A blob's name is anyone's text: it must not begin a log line of its own.
+    reason: `New blob detected(LogsAndContainerScan): ${path.replaceAll('\r', '\\r').replaceAll('\n', '\\n')}`,
     details:
       `MessageId: ${randomUUID()}, DequeueCount: ${attempt}, InsertedOn: ${detailTime(new Date())}, ` +
       `BlobCreated: ${detailTime(properties.createdOn)}, BlobLastModified: ${detailTime(properties.lastModified)}`,
