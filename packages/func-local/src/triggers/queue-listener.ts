@@ -18,6 +18,8 @@ export interface QueueListenerOptions {
 
 const MIN_POLL_MS = 100
 const MAX_OUTAGE_POLL_MS = 10_000
+/** An emulator that is started together with the host may take this long; until then nothing is wrong. */
+const STORAGE_START_MS = 5000
 /** How long a stop waits for a receive that storage does not answer; what it took comes back when its lease ends. */
 const RECEIVE_GRACE_MS = 5000
 const POISON_SUFFIX = '-poison'
@@ -62,6 +64,8 @@ export function createQueueListener(listener: QueueListenerOptions): {
   async function poll(): Promise<void> {
     let delay = MIN_POLL_MS
     let outage = false
+    let said = false
+    const started = performance.now()
     while (!stopping.signal.aborted) {
       if (running.size > options.newBatchThreshold) {
         await new Promise<void>((resolve) => (slotFree = resolve))
@@ -70,14 +74,17 @@ export function createQueueListener(listener: QueueListenerOptions): {
       let found = 0
       try {
         found = await takeBatch()
-        if (outage) log.info(`Storage answers again; queue '${queueName}' is being read.`)
+        if (said) log.info(`Storage answers again; queue '${queueName}' is being read.`)
         outage = false
+        said = false
       } catch (error) {
-        if (!outage)
+        outage = true
+        if (!said && performance.now() - started > STORAGE_START_MS) {
+          said = true
           log.warn(
             `Queue '${queueName}' cannot be read (${reasonOf(error)}). Is the storage (Azurite) running? Trying again until it answers.`,
           )
-        outage = true
+        }
       }
       if (found > 0) {
         delay = MIN_POLL_MS
