@@ -1,7 +1,8 @@
 /*
  * Bundles the package into dist/: the host (with its heavy SDKs as chunks that are loaded on first use) and the worker.
  */
-import { rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { fileURLToPath, URL } from 'node:url'
 import { build } from 'esbuild'
 
@@ -16,8 +17,9 @@ const shared = {
   format: 'esm',
   minify: true,
   keepNames: true,
-  legalComments: 'external',
+  legalComments: 'none',
   logLevel: 'warning',
+  metafile: true,
   // CommonJS dependencies in an ES module bundle call `require` for Node's own modules.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -25,7 +27,27 @@ const shared = {
 }
 
 rmSync(new URL('./dist', import.meta.url), { recursive: true, force: true })
-await Promise.all([
+const results = await Promise.all([
   build({ ...shared, entryPoints: { main: 'src/main.ts' }, outdir: 'dist', splitting: true }),
   build({ ...shared, entryPoints: { worker: 'src/worker/main.ts' }, outdir: 'dist' }),
 ])
+
+// The licences of what is bundled ask to be passed on with it.
+const packages = new Set()
+for (const { metafile } of results) {
+  for (const input of Object.keys(metafile.inputs)) {
+    const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []
+    if (folder !== undefined) packages.add(folder)
+  }
+}
+const notices = [...packages].sort().map((folder) => {
+  const root = resolve(here, folder)
+  const { name, version, license } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'))
+  const file = readdirSync(root).find((entry) => /^licen[cs]e/i.test(entry))
+  const text = file === undefined ? '' : readFileSync(resolve(root, file), 'utf8').trim()
+  return `${name} ${version} (${license})\n\n${text}\n`
+})
+writeFileSync(
+  new URL('./dist/THIRD-PARTY-LICENSES.txt', import.meta.url),
+  notices.join(`\n${'-'.repeat(80)}\n\n`),
+)

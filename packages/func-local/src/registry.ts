@@ -66,6 +66,8 @@ export interface Listener {
   stop: () => Promise<void>
   /** Makes the event of `POST /admin/functions/<name>` with `{"input": "…"}`; without it the raw text is passed on. */
   adminEvent?: (input: string) => TriggerEvent
+  /** Runs the function for such a call by itself, where an event alone is not enough. */
+  adminRun?: (input: string) => Promise<unknown>
   /** Only for HTTP triggers: where requests for this function arrive. */
   readonly endpoint?: HttpEndpoint
 }

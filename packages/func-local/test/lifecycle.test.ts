@@ -3,6 +3,7 @@ import { QueueServiceClient } from '@azure/storage-queue'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { answering, writeApp } from './harness/app.ts'
 import { startAzurite, type Azurite } from './harness/azurite.ts'
 import { spawnHost, startHost, type TestHost } from './harness/host.ts'
 
@@ -84,6 +85,21 @@ describe('the life of the host', () => {
     expect((await host.fetch('/api/crash')).status).toBe(500)
     await host.printed('Error: thrown outside of the invocation')
     expect((await host.fetch('/api/trace')).status).toBe(200)
+  })
+
+  test('a worker that dies again and again does not hold up the stop', async () => {
+    const app = await writeApp({
+      'src/a.js':
+        "if (require('node:fs').existsSync('dead')) process.exit(5)\n" +
+        answering('die', '', 'process.exit(6)'),
+    })
+    host = await startHost(app.directory)
+    await app.write({ dead: '' })
+    expect((await host.fetch('/api/die')).status).toBe(500)
+    await host.printed('exited with code 5 while the app was loading')
+    host.process.kill('SIGINT')
+    expect(await host.exited).toBe(0)
+    await app.remove()
   })
 
   // https://www.w3.org/TR/trace-context/

@@ -57,6 +57,11 @@ describe('routes', () => {
     )
   })
 
+  // https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook#hostjson-settings
+  test('customHeaders of host.json are on every answer', async () => {
+    expect((await host.fetch('/int/5')).headers.get('x-content-type-options')).toBe('nosniff')
+  })
+
   test('HEAD and OPTIONS reach a function that lists them', async () => {
     const head = await host.fetch('/options', { method: 'HEAD' })
     expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '4', ''])

@@ -61,3 +61,8 @@ export function word<const T extends string>(words: readonly T[]): v.GenericSche
 export function text(): v.GenericSchema<unknown, string> {
   return v.string('must be text')
 }
+
+/** An object of texts. */
+export function textRecord(): v.GenericSchema<unknown, Record<string, string>> {
+  return v.record(v.string(), v.string(), 'must be an object of texts')
+}

@@ -24,14 +24,14 @@ const SETTLE_MS = 250
 
 /** Creates a runner over a function that loads the app into a new worker. */
 export function createAppRunner(
-  load: () => Promise<Generation>,
+  load: (stopping: AbortSignal) => Promise<Generation>,
   onReload: (generation: Generation) => void,
   log: Log,
 ): AppRunner {
   let live: Generation | undefined
   let settle: (generation: Generation) => void = () => undefined
   let waiting = newWait()
-  let stopping = false
+  const stopping = new AbortController()
   let renewing: Promise<void> | undefined
   let changed = false
   let restartDelay = FIRST_RESTART_DELAY_MS
@@ -42,17 +42,17 @@ export function createAppRunner(
     current: () => (live === undefined ? waiting : Promise.resolve(live)),
     now: () => live,
     start: async () => {
-      const generation = await load()
+      const generation = await load(stopping.signal)
       install(generation)
       return generation
     },
     reload: () => {
-      if (stopping) return
+      if (isStopping()) return
       changed = true
       renewing ??= renew().finally(() => (renewing = undefined))
     },
     stop: async () => {
-      stopping = true
+      stopping.abort()
       await renewing
       const last = live
       live = undefined
@@ -73,7 +73,7 @@ export function createAppRunner(
     const loadedAt = Date.now()
     const { worker } = generation
     void worker.gone.then(() => {
-      if (stopping || live !== generation) return
+      if (isStopping() || live !== generation) return
       void worker.exited.then((reason) => {
         log.error(`Language Worker Process (${worker.pid}) ${reason}. It is started again.`)
       })
@@ -99,14 +99,14 @@ export function createAppRunner(
     for (;;) {
       const isRestart = live === undefined && !changed
       if (isRestart) {
-        await sleep(restartDelay)
+        await sleep(restartDelay, undefined, { signal: stopping.signal }).catch(() => undefined)
         restartDelay = Math.min(LONGEST_RESTART_DELAY_MS, restartDelay * 2)
       }
       if (isStopping()) return
       changed = false
       live?.worker.detachDebugger()
       try {
-        const generation = await load()
+        const generation = await load(stopping.signal)
         if (isStopping()) {
           generation.worker.kill()
           return
@@ -117,6 +117,7 @@ export function createAppRunner(
         if (!hasChanged()) return
       } catch (error) {
         await sleep(SETTLE_MS)
+        if (isStopping()) return
         if (hasChanged()) continue
         report(error)
         if (live !== undefined) return
@@ -135,7 +136,7 @@ export function createAppRunner(
 
   // Read through functions: both change while a load is awaited.
   function isStopping(): boolean {
-    return stopping
+    return stopping.signal.aborted
   }
   function hasChanged(): boolean {
     return changed

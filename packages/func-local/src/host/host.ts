@@ -85,7 +85,17 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     },
   }
 
-  async function load(): Promise<Generation> {
+  /** Variables that apps and libraries expect of a local host, unless they are set: as Core Tools sets them. */
+  function workerDefaults(): Record<string, string> {
+    return {
+      AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
+      AzureWebJobsScriptRoot: options.appDirectory,
+      FUNCTIONS_WORKER_RUNTIME: 'node',
+      WEBSITE_HOSTNAME: `localhost:${server.port}`,
+    }
+  }
+
+  async function load(stopping: AbortSignal): Promise<Generation> {
     const { settings, hostConfig } = options.configuration()
     const services: Services = { settings, hostConfig, log, instanceId }
     const worker = await startWorker({
@@ -93,7 +103,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       appDirectory: options.appDirectory,
       hostVersion: options.version,
       nodeArguments: options.nodeArguments,
-      environment: settings.environment,
+      environment: { ...workerDefaults(), ...settings.environment },
+      stopping,
       onLog: writeEntry,
       onOutput: (stream, line) => {
         if (stream === 'stderr') log.error(line)

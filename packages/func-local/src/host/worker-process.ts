@@ -19,6 +19,8 @@ export interface WorkerOptions {
   /** Arguments for Node itself, `--inspect` for example. */
   readonly nodeArguments: readonly string[]
   readonly environment: Readonly<Record<string, string>>
+  /** Ends a worker that is still loading. */
+  readonly stopping: AbortSignal
   readonly onLog: (entry: LogEntry) => void
   /** A line that the app wrote to its standard output or error. */
   readonly onOutput: (stream: 'stdout' | 'stderr', line: string) => void
@@ -127,6 +129,10 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   })
   channel?.send({ type: 'init', appDirectory: options.appDirectory, hostVersion: options.hostVersion })
 
+  const giveUp = (): void => {
+    child.kill('SIGKILL')
+  }
+  options.stopping.addEventListener('abort', giveUp)
   try {
     const { functions, capabilities } = await ready
     return {
@@ -160,6 +166,8 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
     child.kill('SIGKILL')
     await exited
     throw error
+  } finally {
+    options.stopping.removeEventListener('abort', giveUp)
   }
 }
 

@@ -118,7 +118,7 @@ async function invoke(fn: LoadedFunction, request: IncomingMessage, response: Se
   try {
     body = await readBody(request, INPUT_LIMIT)
   } catch (error) {
-    if (error instanceof BodyTooLargeError) writeStatus(response, STATUS.tooLarge, { Connection: 'close' })
+    if (error instanceof BodyTooLargeError) writeStatus(response, STATUS.tooLarge)
     return
   }
   const input = inputOf(body)
@@ -127,7 +127,9 @@ async function invoke(fn: LoadedFunction, request: IncomingMessage, response: Se
     return
   }
   // Accepted: the outcome is in the log.
-  void fn.invoke(fn.listener.adminEvent?.(input) ?? plainEvent(input))
+  const { listener } = fn
+  if (listener.adminRun === undefined) void fn.invoke(listener.adminEvent?.(input) ?? plainEvent(input))
+  else void listener.adminRun(input)
   writeStatus(response, STATUS.accepted)
 }
 

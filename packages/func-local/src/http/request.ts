@@ -10,7 +10,11 @@ export class RequestAbortedError extends Error {}
 /** Reads a body whole. @throws {BodyTooLargeError} {@link RequestAbortedError} */
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const declared = Number(request.headers['content-length'] ?? 0)
-  if (declared > limit) return Promise.reject(new BodyTooLargeError())
+  if (declared > limit) {
+    // Read on and forget: a client that is cut off while it sends would not see the answer.
+    request.resume()
+    return Promise.reject(new BodyTooLargeError())
+  }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0

@@ -63,11 +63,7 @@ function bytesOf(body: TypedData | null | undefined): Buffer {
 }
 
 /** An answer of the host itself: a status and, mostly, no body. */
-export function writeStatus(
-  response: ServerResponse,
-  status: number,
-  headers: Readonly<Record<string, string>> = {},
-): void {
+export function writeStatus(response: ServerResponse, status: number): void {
   if (response.headersSent || response.destroyed) return
-  response.writeHead(status, { ...headers, 'Content-Length': 0 }).end()
+  response.writeHead(status, { 'Content-Length': 0 }).end()
 }

@@ -48,7 +48,7 @@ export async function streamCall(call: StreamedCall): Promise<void> {
   const { request, response } = call
   if (Number(request.headers['content-length'] ?? 0) > call.bodyLimit) {
     request.resume()
-    writeStatus(response, TOO_LARGE, { Connection: 'close' })
+    writeStatus(response, TOO_LARGE)
     return
   }
   const upstream = forward(call)
@@ -75,6 +75,17 @@ export async function streamCall(call: StreamedCall): Promise<void> {
     return
   }
   await send(call, answer, outcome)
+}
+
+/** Sends the input of an admin call to the worker; nobody waits for the answer. */
+export function postInput(httpUri: string, path: string, invocationId: string, input: string): void {
+  const { host, port } = new URL(httpUri)
+  const headers = { 'x-forwarded-host': host, 'x-forwarded-proto': 'http', [INVOCATION_ID]: invocationId }
+  openRequest({ agent, host: '127.0.0.1', port, method: 'POST', path: encodeURI(path), headers }, (answer) =>
+    answer.resume(),
+  )
+    .once('error', () => undefined)
+    .end(input)
 }
 
 function forward({ request, response, httpUri, invocationId, bodyLimit }: StreamedCall): ClientRequest {
@@ -105,7 +116,7 @@ function forward({ request, response, httpUri, invocationId, bodyLimit }: Stream
     size += chunk.length
     if (size > bodyLimit) {
       upstream.destroy()
-      writeStatus(response, TOO_LARGE, { Connection: 'close' })
+      writeStatus(response, TOO_LARGE)
     }
   })
   request.pipe(upstream)

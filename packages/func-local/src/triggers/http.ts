@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { text } from '../config/value-schemas.ts'
+import { text, textRecord } from '../config/value-schemas.ts'
 import { isObject } from '../config/json-file.ts'
 import type { HostConfig } from '../config/host-config.ts'
 import {
@@ -22,7 +22,7 @@ import {
 } from '../http/request.ts'
 import { writeAnswer, writeStatus } from '../http/response.ts'
 import { compileRoute } from '../http/route-template.ts'
-import { streamCall } from '../http/stream-proxy.ts'
+import { postInput, streamCall } from '../http/stream-proxy.ts'
 import type { TypedData } from '../protocol.ts'
 import type { HttpEndpoint, TriggerContext, TriggerEvent, TriggerType } from '../registry.ts'
 
@@ -44,14 +44,22 @@ export const httpTrigger: TriggerType = {
     const { trigger } = fn
     const route = routeOf(fn, context.services.hostConfig)
     const template = compileRoute(route)
+    const customHeaders = Object.entries(httpOptions(context.services.hostConfig).customHeaders ?? {})
     const endpoint: HttpEndpoint = {
       methods: methodsOf(trigger),
       route,
       authLevel: authLevelOf(trigger),
       match: template.match,
-      handle: (request, response, params) => handle(context, request, response, params),
+      handle: (request, response, params) => {
+        for (const [name, value] of customHeaders) response.setHeader(name, value)
+        return handle(context, request, response, params)
+      },
     }
+    const { HttpUri: httpUri } = context.capabilities
     return {
+      ...(httpUri === undefined
+        ? {}
+        : { adminRun: (input: string) => adminRun(context, httpUri, route, input) }),
       start: () => undefined,
       stop: () => Promise.resolve(),
       endpoint,
@@ -65,6 +73,24 @@ export const httpTrigger: TriggerType = {
       }),
     }
   },
+}
+
+/** With streaming, also a call of the admin API has to reach the worker as an HTTP request. */
+function adminRun(
+  { invoke }: TriggerContext,
+  httpUri: string,
+  route: string,
+  input: string,
+): Promise<unknown> {
+  const invocationId = randomUUID()
+  postInput(httpUri, `/${route}`, invocationId, input)
+  return invoke({
+    data: { http: {} },
+    metadata: {},
+    bindingData: () => bodyProperties(Buffer.from(input)),
+    reason: CALLED_VIA_HOST,
+    invocationId,
+  })
 }
 
 function methodsOf(trigger: NamedBinding): string[] {
@@ -98,16 +124,16 @@ function routeOf(fn: FunctionDefinition, hostConfig: HostConfig): string {
 }
 
 /** https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook#hostjson-settings */
+function httpOptions(hostConfig: HostConfig): {
+  routePrefix?: string
+  customHeaders?: Record<string, string>
+} {
+  const ignored = ['maxOutstandingRequests', 'maxConcurrentRequests', 'dynamicThrottlesEnabled', 'hsts']
+  return hostConfig.section('extensions.http', { routePrefix: text(), customHeaders: textRecord() }, ignored)
+}
+
 function routePrefix(hostConfig: HostConfig): string {
-  const ignored = [
-    'maxOutstandingRequests',
-    'maxConcurrentRequests',
-    'dynamicThrottlesEnabled',
-    'hsts',
-    'customHeaders',
-  ]
-  const { routePrefix: prefix } = hostConfig.section('extensions.http', { routePrefix: text() }, ignored)
-  return (prefix ?? DEFAULT_PREFIX).replace(/^\/+|\/+$/g, '')
+  return (httpOptions(hostConfig).routePrefix ?? DEFAULT_PREFIX).replace(/^\/+|\/+$/g, '')
 }
 
 async function handle(
@@ -135,7 +161,7 @@ async function handle(
   try {
     body = await readBody(request, limit)
   } catch (error) {
-    if (error instanceof BodyTooLargeError) writeStatus(response, PAYLOAD_TOO_LARGE, { Connection: 'close' })
+    if (error instanceof BodyTooLargeError) writeStatus(response, PAYLOAD_TOO_LARGE)
     else if (!(error instanceof RequestAbortedError)) throw error
     return
   }
