@@ -36,6 +36,8 @@ const SHORTEST_POLL_MS = 200
 const LONGEST_POLL_MS = 2000
 const LONGEST_OUTAGE_POLL_MS = 10_000
 const STOP_GRACE_MS = 5000
+/** Storage is often started together with the host; for so long it is no trouble that it does not answer. */
+const STORAGE_START_MS = 5000
 
 /**
  * Scans a container and runs the function for every version of a blob that has no completed receipt. A version that
@@ -73,21 +75,25 @@ export function createBlobListener(options: BlobListenerOptions): {
 
   async function poll(): Promise<void> {
     let delay = SHORTEST_POLL_MS
-    let outage = false
+    let said = false
+    const started = performance.now()
     while (!stopping.signal.aborted) {
       const begun = performance.now()
       let found = 0
+      let outage = false
       try {
         completed ??= await receipts.completed()
         found = await scan(completed)
-        if (outage) log.info(`Storage answers again; container '${pattern.container}' is being scanned.`)
-        outage = false
+        if (said) log.info(`Storage answers again; container '${pattern.container}' is being scanned.`)
+        said = false
       } catch (error) {
-        if (!outage && !isAborted())
+        outage = true
+        if (!said && !isAborted() && performance.now() - started > STORAGE_START_MS) {
+          said = true
           log.warn(
             `Container '${pattern.container}' cannot be scanned (${reasonOf(error)}). Is the storage (Azurite) running? Trying again until it answers.`,
           )
-        outage = true
+        }
       }
       const longest = outage ? LONGEST_OUTAGE_POLL_MS : LONGEST_POLL_MS
       delay = found > 0 ? SHORTEST_POLL_MS : Math.min(longest, delay * 1.5)

@@ -63,7 +63,6 @@ export function createQueueListener(listener: QueueListenerOptions): {
 
   async function poll(): Promise<void> {
     let delay = MIN_POLL_MS
-    let outage = false
     let said = false
     const started = performance.now()
     while (!stopping.signal.aborted) {
@@ -72,10 +71,10 @@ export function createQueueListener(listener: QueueListenerOptions): {
         continue
       }
       let found = 0
+      let outage = false
       try {
         found = await takeBatch()
         if (said) log.info(`Storage answers again; queue '${queueName}' is being read.`)
-        outage = false
         said = false
       } catch (error) {
         outage = true

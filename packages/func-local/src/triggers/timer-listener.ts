@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isoWithOffset } from '../date-text.ts'
 import type { LogLevel } from '../protocol.ts'
 import { reasonOf } from '../storage/errors.ts'
@@ -36,6 +37,8 @@ export interface TimerListener {
 // Timers of Node.js hold at most 24.8 days.
 const LONGEST_WAIT_MS = 24 * 60 * 60 * 1000
 const SHOWN_OCCURRENCES = 5
+const STORAGE_START_MS = 5000
+const RETRY_MS = 250
 
 /**
  * Fires at the occurrences of a schedule, one at a time: an occurrence that falls into a run follows it at once, and only
@@ -53,8 +56,9 @@ export function createTimerListener(options: TimerListenerOptions): TimerListene
   return {
     status: () => status,
     start: async () => {
+      const before = await stored()
       const now = Date.now()
-      const resumed = resume(await stored(), schedule, now)
+      const resumed = resume(before, schedule, now)
       if (stopped) return
       if (resumed === undefined) {
         log(
@@ -116,12 +120,23 @@ export function createTimerListener(options: TimerListenerOptions): TimerListene
     })()
   }
 
+  /** Storage that is started together with the host gets a few seconds; then the timer goes on without its past. */
   async function stored(): Promise<ScheduleStatus | undefined> {
-    try {
-      return await store?.read()
-    } catch (error) {
-      log('warning', `The schedule status of '${name}' cannot be read (${reasonOf(error)}); it starts anew.`)
-      return undefined
+    const deadline = performance.now() + STORAGE_START_MS
+    for (;;) {
+      try {
+        return await store?.read()
+      } catch (error) {
+        if (stopped) return undefined
+        if (performance.now() > deadline) {
+          log(
+            'warning',
+            `The schedule status of '${name}' cannot be read (${reasonOf(error)}); it starts anew.`,
+          )
+          return undefined
+        }
+        await sleep(RETRY_MS)
+      }
     }
   }
 
