@@ -78,7 +78,11 @@ export interface Order extends OrderDraft {
   readonly id: string
 }
 
-const timeSchema = v.pipe(v.string(), v.isoTimestamp(), v.description('Time, ISO 8601 in UTC.'))
+const acceptedAtSchema = v.pipe(
+  v.string(),
+  v.isoTimestamp(),
+  v.description('When it was accepted: ISO 8601, in UTC.'),
+)
 
 // A record keeps what was once valid, so it is not held to limits that may be others now.
 const contentEntries = {
@@ -92,7 +96,7 @@ export const acceptedOrderSchema = v.pipe(
   v.object({
     ...contentEntries,
     status: v.literal('accepted'),
-    acceptedAt: timeSchema,
+    acceptedAt: acceptedAtSchema,
   }),
   v.description('An order that waits to be processed.'),
 )
@@ -102,9 +106,13 @@ export const processedOrderSchema = v.pipe(
   v.object({
     ...contentEntries,
     status: v.literal('processed'),
-    message: v.pipe(v.string(), v.examples(['Order for widget processed!'])),
-    acceptedAt: v.exactOptional(timeSchema),
-    processedAt: timeSchema,
+    message: v.pipe(v.string(), v.description('What became of it, in words.')),
+    acceptedAt: v.exactOptional(acceptedAtSchema),
+    processedAt: v.pipe(
+      v.string(),
+      v.isoTimestamp(),
+      v.description('When it was processed: ISO 8601, in UTC.'),
+    ),
   }),
   v.description(
     'An order that is done, and never changes. `acceptedAt` is there only if it was accepted first, and is never after ' +
