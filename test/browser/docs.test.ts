@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
 import { startAzurite, type Azurite } from '../../scripts/azurite.ts'
 import openapi from '../../src/openapi.json' with { type: 'json' }
 import { deployedApp } from '../support/app.ts'
@@ -15,17 +15,18 @@ const OPERATIONS: readonly { readonly summary: string }[] = Object.values(openap
   Object.values<{ readonly summary: string }>(item),
 )
 
+// Without a browser there is nothing to test, and the file fails with that as the reason.
+const browser = await startChromium()
+
 let azurite: Azurite
 let app: Awaited<ReturnType<typeof deployedApp>>
 let host: TestHost
-let browser: Browser
 let context: BrowserContext
 let page: Page
 let complaints: string[]
 let requested: string[]
 
 beforeAll(async () => {
-  browser = await startChromium()
   azurite = await startAzurite({})
   app = await deployedApp()
   host = await startHost({

@@ -19,10 +19,12 @@ const USUAL_PLACES = [
  */
 export async function startChromium(): Promise<Browser> {
   const named = process.env['CHROMIUM_PATH']
-  const executablePath = named ?? USUAL_PLACES.find((place) => existsSync(place))
+  const executablePath = (named === undefined ? USUAL_PLACES : [named]).find((place) => existsSync(place))
   if (executablePath === undefined) {
     throw new Error(
-      'There is no Chromium here. Install one (Debian: apt-get install chromium), or set CHROMIUM_PATH to it.',
+      named === undefined
+        ? 'There is no Chromium here. Install one (Debian: apt-get install chromium), or set CHROMIUM_PATH to it.'
+        : `There is no Chromium at ${named}, which CHROMIUM_PATH names.`,
     )
   }
   return chromium.launch({
