@@ -80,6 +80,22 @@ describe('HTTP streaming', () => {
     stop.abort()
   })
 
+  test('among many requests at once, none is overtaken by all others', async () => {
+    const lanes = 100
+    const calls = 1000
+    let sent = 0
+    let latest = 0
+    const lane = async (): Promise<void> => {
+      while (sent < calls) {
+        const order = sent++
+        const begun = (await (await host.fetch('/api/busy')).json()) as number
+        latest = Math.max(latest, begun - order)
+      }
+    }
+    await Promise.all(Array.from({ length: lanes }, lane))
+    expect(latest).toBeLessThan(4 * lanes)
+  })
+
   test('a handler that throws is 500, one that returns nothing is 204', async () => {
     expect((await host.fetch('/api/fail')).status).toBe(500)
     expect((await host.fetch('/api/nothing')).status).toBe(204)

@@ -42,6 +42,7 @@ export async function runInvocation(
 
   const model = await app.programmingModel.getInvocationModel(core)
   const { context, inputs } = await model.getArguments()
+  await answers.turn(request.invocationId)
   const hookData: Record<string, unknown> = {}
   logScope.current = { hookData, invocationContext: context }
   const shared = {

@@ -17,6 +17,8 @@ const LOOPBACK = /^(?:::1|(?:::ffff:)?127\.)/
 
 /** Watches over the answers that the library streams through its own HTTP server. */
 export interface StreamAnswers {
+  /** Waits until the handler of a streamed request may begin; resolves at once for any other. */
+  readonly turn: (invocationId: string) => Promise<void>
   /** Runs the library's answering of an invocation, at the speed at which the host takes it. */
   readonly sending: <T>(invocationId: string, send: () => Promise<T>) => Promise<T>
   /** Whether the invocation's request has been answered; forgets the invocation. */
@@ -28,11 +30,14 @@ export interface StreamAnswers {
  * https://github.com/Azure/azure-functions-nodejs-library/blob/v4.x/src/http/httpProxy.ts
  *
  * This lets its requests take any time, keeps it to this machine, and holds a body's source back while the reader is
- * behind, so that memory stays flat.
+ * behind, so that memory stays flat. And it lets handlers begin one after the other, each in a turn of the event loop of
+ * its own: a turn accepts only one connection (https://github.com/libuv/libuv/pull/3696), and when the handlers of all
+ * connections that are open ran in it, requests on new ones would wait until there are no others.
  */
 export function watchStreamAnswers(): StreamAnswers {
   const responses = new Map<string, ServerResponse>()
   const current = new AsyncLocalStorage<ServerResponse>()
+  const nextTurn = createTurns()
 
   // https://nodejs.org/api/diagnostics_channel.html#http
   subscribe('http.server.request.start', (message) => {
@@ -57,6 +62,7 @@ export function watchStreamAnswers(): StreamAnswers {
   }
 
   return {
+    turn: (invocationId) => (responses.has(invocationId) ? nextTurn() : Promise.resolve()),
     sending: (invocationId, send) => {
       const response = responses.get(invocationId)
       return response === undefined ? send() : current.run(response, send)
@@ -67,6 +73,19 @@ export function watchStreamAnswers(): StreamAnswers {
       return answered
     },
   }
+}
+
+/** Makes a queue that lets one waiter go on in each turn of the event loop, in the order in which they came. */
+function createTurns(): () => Promise<void> {
+  const waiting: (() => void)[] = []
+  const next = (): void => {
+    waiting.shift()?.()
+    if (waiting.length > 0) setImmediate(next)
+  }
+  return () =>
+    new Promise((resolve) => {
+      if (waiting.push(resolve) === 1) setImmediate(next)
+    })
 }
 
 /** What the response does next, whichever comes first. */
