@@ -64,6 +64,7 @@ function convertRule({
   if (rule.type === 'regex' && 'requirement' in rule && rule.requirement instanceof RegExp) {
     const { source } = rule.requirement
     const { pattern } = schema
+    // valibot's conversion has put the first one there already.
     const before = { ...schema, ...(pattern === source ? { pattern: undefined } : { pattern }) }
     if (!schema[TRIMMED]) return withPattern(before, source)
     if (!source.startsWith('^') || !source.endsWith('$')) {
