@@ -3,7 +3,7 @@ import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import * as esbuild from 'esbuild'
-import { bundleOptions, ROOT } from '../scripts/build.ts'
+import { releaseOptions, ROOT } from '../scripts/build.ts'
 
 /** The app folders that are measured. */
 export interface Apps {
@@ -15,27 +15,43 @@ export interface Apps {
   readonly memory: string
   /** Ours as the compiler leaves it, on `node_modules`. */
   readonly unbundled: string
+  /** The local host's script: a copy, so that a build of it meanwhile does not change what is measured. */
+  readonly host: string
 }
 
 /** Builds them all, each in a folder of its own below `folder`. */
 export async function buildApps(folder: string): Promise<Apps> {
-  const [ours, empty, memory, unbundled] = await Promise.all([
-    bundled(path.join(folder, 'ours'), 'src/main.ts'),
+  const [ours, empty, memory, unbundled, host] = await Promise.all([
+    bundled(path.join(folder, 'ours')),
     bundled(path.join(folder, 'empty'), 'bench/apps/empty.ts'),
     bundled(path.join(folder, 'memory'), 'bench/apps/memory.ts'),
     compiled(path.join(folder, 'unbundled')),
+    copyHost(path.join(folder, 'func-local')),
   ])
-  return { ours, empty, memory, unbundled }
+  return { ours, empty, memory, unbundled, host }
 }
 
-/** Bundles an entry point as a release is, and puts beside it what is deployed with it. */
-async function bundled(folder: string, entryPoint: string): Promise<string> {
-  await esbuild.build({
-    ...bundleOptions('release'),
-    entryPoints: { main: entryPoint },
-    outdir: path.join(folder, 'dist'),
-    logLevel: 'warning',
-  })
+/**
+ * Copies func-local as it is published.
+ *
+ * @returns its script
+ */
+export async function copyHost(folder: string): Promise<string> {
+  for (const name of ['bin', 'dist', 'package.json']) {
+    await cp(path.join(ROOT, 'packages/func-local', name), path.join(folder, name), { recursive: true })
+  }
+  return path.join(folder, 'bin/func-local.js')
+}
+
+/** Bundles an entry point as a release’s first file is, and puts beside it what is deployed with it. */
+async function bundled(folder: string, entryPoint?: string): Promise<string> {
+  const [first, later] = releaseOptions()
+  const outdir = path.join(folder, 'dist')
+  if (entryPoint === undefined) {
+    for (const options of [first, later]) await esbuild.build({ ...options, outdir, logLevel: 'warning' })
+  } else {
+    await esbuild.build({ ...first, entryPoints: { main: entryPoint }, outdir, logLevel: 'warning' })
+  }
   await cp(path.join(ROOT, 'host.json'), path.join(folder, 'host.json'))
   await cp(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'))
   return folder

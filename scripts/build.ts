@@ -34,9 +34,47 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
   }
 }
 
+/**
+ * A release, in two bundles. The worker waits for the first file when an instance starts: which functions there are, and
+ * the library, in one file that needs no other one. What they do follows, in chunks of its own.
+ */
+export function releaseOptions(): readonly [first: esbuild.BuildOptions, later: esbuild.BuildOptions] {
+  const options = bundleOptions('release')
+  const first: esbuild.Plugin = {
+    name: 'first file',
+    setup(bundling) {
+      bundling.onResolve({ filter: /\/handlers\.ts$/ }, ({ kind }) =>
+        kind === 'dynamic-import' ? { path: './handlers.js', external: true } : undefined,
+      )
+    },
+  }
+  return [
+    // Names for stack traces are set one by one, when the file is loaded: here that would take longest.
+    { ...options, splitting: false, keepNames: false, plugins: [first, usedModules] },
+    { ...options, entryPoints: ['src/handlers.ts'], plugins: [usedModules] },
+  ]
+}
+
+/** Of `src/`, and of the library, only what is used: a registration needs no handler, and a handler no library. */
+const usedModules: esbuild.Plugin = {
+  name: 'used modules',
+  setup(bundling) {
+    const source = path.join(ROOT, 'src') + path.sep
+    bundling.onResolve(
+      { filter: /^\.\.?\/|^@azure\/functions$/ },
+      async ({ path: name, pluginData, ...args }) => {
+        if (pluginData === usedModules || !args.importer.startsWith(source)) return undefined
+        const { path: file, errors } = await bundling.resolve(name, { ...args, pluginData: usedModules })
+        return { path: file, errors, sideEffects: false }
+      },
+    )
+  },
+}
+
 /** Deletes the chunks of earlier builds: what lies in `dist/` is deployed. */
-export async function removeStaleOutput(metafile: esbuild.Metafile): Promise<void> {
-  const current = new Set(Object.keys(metafile.outputs).map((file) => path.resolve(ROOT, file)))
+export async function removeStaleOutput(...metafiles: readonly esbuild.Metafile[]): Promise<void> {
+  const files = metafiles.flatMap(({ outputs }) => Object.keys(outputs))
+  const current = new Set(files.map((file) => path.resolve(ROOT, file)))
   const dist = path.join(ROOT, 'dist')
   for (const name of await readdir(dist)) {
     const file = path.join(dist, name)
@@ -46,9 +84,12 @@ export async function removeStaleOutput(metafile: esbuild.Metafile): Promise<voi
 
 /** Builds `dist/`. Errors and warnings are printed. Answers whether it succeeded. */
 export async function build(kind: 'development' | 'release'): Promise<boolean> {
+  const bundles = kind === 'release' ? releaseOptions() : [bundleOptions(kind)]
   try {
-    const { metafile } = await esbuild.build({ ...bundleOptions(kind), metafile: true, logLevel: 'warning' })
-    await removeStaleOutput(metafile)
+    const results = await Promise.all(
+      bundles.map((options) => esbuild.build({ ...options, metafile: true, logLevel: 'warning' })),
+    )
+    await removeStaleOutput(...results.map(({ metafile }) => metafile))
     return true
   } catch {
     return false

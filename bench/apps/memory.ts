@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { registerHello } from '../../src/functions/hello.ts'
-import { registerOrder } from '../../src/functions/order.ts'
-import { registerOrderStatus } from '../../src/functions/orderStatus.ts'
+import { helloHandler, registerHello } from '../../src/functions/hello.ts'
+import { orderHandler, registerOrder } from '../../src/functions/order.ts'
+import { orderStatusHandler, registerOrderStatus } from '../../src/functions/orderStatus.ts'
 import { createService } from '../../src/service.ts'
 import { memoryStorage } from '../../test/support/memoryStorage.ts'
 
 // The app as it is, on storage that costs nothing: what is left is the app's own cost.
 const service = createService({ ...memoryStorage(), now: () => new Date(), newId: randomUUID })
 
-registerHello(service)
-registerOrder(service)
-registerOrderStatus(service)
+registerHello(helloHandler(service))
+registerOrder(orderHandler(service))
+registerOrderStatus(orderStatusHandler(service))

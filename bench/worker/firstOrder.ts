@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { runInvocation } from '../../packages/func-local/src/worker/invocation.ts'
+import { watchStreamAnswers } from '../../packages/func-local/src/worker/stream-answers.ts'
 import { standInForWorker } from './standIn.ts'
 
 // Loads an app and places one order, through the library's own programming model, as the Functions worker does. Says
@@ -30,7 +31,7 @@ const response = await runInvocation(
     traceContext: { traceParent: '', traceState: '', attributes: {} },
   },
   () => undefined,
-  { sending: (_id, send) => send(), settle: () => false },
+  watchStreamAnswers(),
 )
 const answer = [
   ...(response.outputData ?? []).map(({ data }) => data?.http),

@@ -16,6 +16,6 @@ export const docsHandler: HttpHandler = async () => {
 }
 
 /** Registers `docs`: anonymous, since it shows no order; trying one needs a key. */
-export function registerDocs(): void {
-  app.http('docs', { methods: ['GET'], authLevel: 'anonymous', handler: docsHandler })
+export function registerDocs(handler: HttpHandler): void {
+  app.http('docs', { methods: ['GET'], authLevel: 'anonymous', handler })
 }

@@ -32,6 +32,6 @@ function acceptedResponse(request: HttpRequest, order: OrderRecord): HttpRespons
 }
 
 /** Registers `order`. */
-export function registerOrder(service: OrderService): void {
-  app.http('order', { methods: ['POST'], authLevel: 'function', handler: orderHandler(service) })
+export function registerOrder(handler: HttpHandler): void {
+  app.http('order', { methods: ['POST'], authLevel: 'function', handler })
 }

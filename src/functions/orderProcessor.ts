@@ -3,7 +3,10 @@ import { failureOf, logOrder, type OrderEvent } from '../log.ts'
 import type { OrderService } from '../service.ts'
 import { ORDERS_QUEUE, STORAGE_CONNECTION } from '../storage/names.ts'
 
-/** Storage queue trigger on `orders`: processes one queued order. */
+/**
+ * Storage queue trigger on `orders`: processes one queued order. `maxDequeueCount` is the host's: the last delivery is
+ * told by it.
+ */
 export function orderProcessorHandler(
   service: OrderService,
   maxDequeueCount: number,
@@ -46,8 +49,8 @@ function deliveryOf({ triggerMetadata = {} }: InvocationContext): Omit<OrderEven
   }
 }
 
-/** Registers `orderProcessor`. `maxDequeueCount` is the host's: the last delivery is told by it. */
-export function registerOrderProcessor(service: OrderService, maxDequeueCount: number): void {
+/** Registers `orderProcessor`. */
+export function registerOrderProcessor(handler: StorageQueueHandler<Uint8Array>): void {
   const trigger = {
     queueName: ORDERS_QUEUE,
     connection: STORAGE_CONNECTION,
@@ -56,5 +59,5 @@ export function registerOrderProcessor(service: OrderService, maxDequeueCount: n
     // https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Description/FunctionMetadata.cs
     dataType: 'binary',
   }
-  app.storageQueue('orderProcessor', { ...trigger, handler: orderProcessorHandler(service, maxDequeueCount) })
+  app.storageQueue('orderProcessor', { ...trigger, handler })
 }

@@ -19,11 +19,11 @@ export function orderStatusHandler(service: OrderService): HttpHandler {
 }
 
 /** Registers `orderStatus`. */
-export function registerOrderStatus(service: OrderService): void {
+export function registerOrderStatus(handler: HttpHandler): void {
   app.http('orderStatus', {
     methods: ['GET'],
     authLevel: 'function',
     route: 'order/{id}',
-    handler: orderStatusHandler(service),
+    handler,
   })
 }

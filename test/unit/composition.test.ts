@@ -51,5 +51,15 @@ test('the app loads outside a Functions host, where it registers nothing', async
   const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined)
   await import('../../src/main.ts')
   expect(warn).toHaveBeenCalled()
+  // It goes on to load what the functions do.
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(Object.keys(await import('../../src/handlers.ts')).sort()).toStrictEqual([
+    'docs',
+    'hello',
+    'openApi',
+    'order',
+    'orderProcessor',
+    'orderStatus',
+  ])
   warn.mockRestore()
 })
