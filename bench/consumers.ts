@@ -7,6 +7,7 @@ import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
 import { ROOT } from '../scripts/build.ts'
 import { startAzurite } from '../scripts/azurite.ts'
 import { ORDERS_QUEUE } from '../src/storage/names.ts'
+import type { Apps } from './apps.ts'
 import { startBenchHost } from './host.ts'
 import { drainTime, fillQueue } from './orderQueue.ts'
 
@@ -23,9 +24,14 @@ interface Consumer {
 
 /** The whole app and a bare loop, on one storage, of which one runs at a time. */
 export interface Consumers {
-  readonly connectionString: string
+  /** The app’s queue. */
+  readonly ordersQueue: QueueClient
   /** Fills the queue while nobody runs, lets the consumer run alone, and answers in how many milliseconds it was empty. */
-  drain(who: 'ours' | 'bare', count: number, name: string): Promise<number>
+  readonly drain: (who: 'ours' | 'bare', count: number, name: string) => Promise<number>
+  /** The same for a queue that is full already. */
+  readonly drainFilled: (who: 'ours' | 'bare', count: number) => Promise<number>
+  /** Lets a consumer run while something is done. */
+  readonly whileRunning: <T>(who: 'ours' | 'bare', act: () => Promise<T>) => Promise<T>
 }
 
 /** How many messages the host takes at a time, and when the next ones: `host.json`, else the host's own defaults. */
@@ -43,13 +49,13 @@ export function queueConcurrency(): { readonly batchSize: number; readonly newBa
 
 /** Starts storage in memory and both consumers on it, warm, and stopped where they are. */
 export async function startConsumers(options: {
-  readonly app: string
+  readonly apps: Apps
   readonly signal: AbortSignal
   readonly atEnd: (end: () => Promise<unknown>) => void
   /** More of the host's settings. */
   readonly environment?: Readonly<Record<string, string>>
 }): Promise<Consumers> {
-  const { app, signal, atEnd } = options
+  const { apps, signal, atEnd } = options
   const azurite = await startAzurite({})
   atEnd(() => azurite.stop())
   const { connectionString } = azurite
@@ -57,7 +63,8 @@ export async function startConsumers(options: {
   await queues.getQueueClient(ORDERS_QUEUE).createIfNotExists()
 
   const host = await startBenchHost({
-    app,
+    host: apps.host,
+    app: apps.ours,
     environment: {
       AzureWebJobsStorage: connectionString,
       // An idle host looks at its queue every two seconds: that is not what is measured.
@@ -92,15 +99,22 @@ export async function startConsumers(options: {
   consumers.ours.pause()
   consumers.bare.pause()
 
-  async function drain(who: 'ours' | 'bare', count: number, name: string): Promise<number> {
-    const { queue, resume, pause } = consumers[who]
-    await fillQueue(queue, count, name)
+  async function whileRunning<T>(who: 'ours' | 'bare', act: () => Promise<T>): Promise<T> {
+    const { resume, pause } = consumers[who]
     resume()
-    const elapsed = await drainTime(queue, count, signal)
-    pause()
-    return elapsed
+    try {
+      return await act()
+    } finally {
+      pause()
+    }
+  }
+  const drainFilled = (who: 'ours' | 'bare', count: number) =>
+    whileRunning(who, () => drainTime(consumers[who].queue, count, signal))
+  async function drain(who: 'ours' | 'bare', count: number, name: string): Promise<number> {
+    await fillQueue(consumers[who].queue, count, name)
+    return drainFilled(who, count)
   }
   await drain('ours', WARM_UP, 'warm')
   await drain('bare', WARM_UP, 'warm')
-  return { connectionString, drain }
+  return { ordersQueue: consumers.ours.queue, drain, drainFilled, whileRunning }
 }

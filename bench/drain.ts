@@ -10,7 +10,7 @@ export const queueDrain: Section = {
   letter: 'd',
   title: 'Queue drain',
   async run({ apps, pairs, signal, atEnd }) {
-    const consumers = await startConsumers({ app: apps.ours, signal, atEnd })
+    const consumers = await startConsumers({ apps, signal, atEnd })
     const rate = (who: 'ours' | 'bare') => async (round: number) =>
       ORDERS / ((await consumers.drain(who, ORDERS, `${who}-${round + 1}`)) / 1000)
     const measured = await measurePairs(pairs, rate('ours'), rate('bare'), { signal })

@@ -28,7 +28,7 @@ export const firstOrder: Section = {
     }
     const overHttp = (app: string) => async () => {
       const firstCall = { path: '/api/order', method: 'POST', body: ORDER, status: 200 } as const
-      const host = await startBenchHost({ app, environment, firstCall })
+      const host = await startBenchHost({ host: apps.host, app, environment, firstCall })
       await host.stop()
       return host.firstAnswerMs
     }

@@ -25,6 +25,7 @@ export const footprint: Section = {
     atEnd(() => azurite.stop())
     const memory = (app: string, ready: string, request: Buffer) => async () => {
       const host = await startBenchHost({
+        host: apps.host,
         app,
         environment: { AzureWebJobsStorage: azurite.connectionString },
         firstCall: { path: ready, method: 'GET', status: 200 },

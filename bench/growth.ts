@@ -41,7 +41,7 @@ async function drains({ apps, pairs, signal, atEnd, note }: Bench): Promise<Row[
         for (const step of ends.reverse()) await step()
       }
       atEnd(end)
-      const consumers = await startConsumers({ app: apps.ours, signal, atEnd: (step) => ends.push(step) })
+      const consumers = await startConsumers({ apps, signal, atEnd: (step) => ends.push(step) })
       const perOrder = (who: 'ours' | 'bare') => async () =>
         (await consumers.drain(who, orders, `${who}-${time}`)) / orders
       // Who goes first changes from pair to pair here, too.
@@ -87,6 +87,7 @@ async function lookups({ apps, pairs, signal, atEnd, note }: Bench): Promise<Row
     const table = ordersTable(azurite.connectionString)
     await storeOrders(table, stored, signal)
     const host = await startBenchHost({
+      host: apps.host,
       app: apps.ours,
       environment: { AzureWebJobsStorage: azurite.connectionString },
       firstCall: { path: `/api/order/${storedId(0)}`, method: 'GET', status: 200 },

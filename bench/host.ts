@@ -4,7 +4,6 @@ import { openSync, closeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ROOT } from '../scripts/build.ts'
 import { workerOf } from '../soak/processTree.ts'
 import { freePort } from '../test/support/host.ts'
 
@@ -39,25 +38,25 @@ export interface FirstCall {
  * @throws with the host's output when it does not come up
  */
 export async function startBenchHost(options: {
+  /** The host's script. */
+  readonly host: string
   readonly app: string
   readonly environment: Readonly<Record<string, string>>
   readonly firstCall: FirstCall
+  /** More of the host's flags. */
+  readonly flags?: readonly string[]
 }): Promise<BenchHost> {
-  const { app, environment, firstCall } = options
+  const { host, app, environment, firstCall, flags = [] } = options
   const port = await freePort()
   const log = path.join(app, `host-${port}.log`)
   const output = openSync(log, 'w')
   const begun = performance.now()
-  const child = spawn(
-    process.execPath,
-    [path.join(ROOT, 'packages/func-local/bin/func-local.js'), 'start', '--port', String(port)],
-    {
-      cwd: app,
-      env: { ...process.env, FUNCTIONS_WORKER_RUNTIME: 'node', NODE_OPTIONS: '', ...environment },
-      stdio: ['ignore', output, output],
-      detached: true,
-    },
-  )
+  const child = spawn(process.execPath, [host, 'start', '--port', String(port), ...flags], {
+    cwd: app,
+    env: { ...process.env, FUNCTIONS_WORKER_RUNTIME: 'node', NODE_OPTIONS: '', ...environment },
+    stdio: ['ignore', output, output],
+    detached: true,
+  })
   closeSync(output)
   const ended = once(child, 'exit')
   const { pid } = child

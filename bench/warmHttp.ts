@@ -34,7 +34,7 @@ export const warmHttp: Section = {
     const start = async (app: string, path: string, status: number) => {
       const firstCall = { path, method: 'GET', status } as const
       const environment = { AzureWebJobsStorage: azurite.connectionString }
-      const host = await startBenchHost({ app, environment, firstCall })
+      const host = await startBenchHost({ host: apps.host, app, environment, firstCall })
       atEnd(() => host.stop())
       return host
     }
