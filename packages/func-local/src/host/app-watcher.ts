@@ -9,7 +9,7 @@ export interface AppWatcher {
 }
 
 // Builds write many files; the reload waits for a moment of quiet.
-const QUIET_MS = 60
+const QUIET_MS = 40
 const CONFIGURATION = ['host.json', 'local.settings.json', 'package.json']
 const CODE = /\.(?:[cm]?js|[cm]?ts|json|node|wasm)$/
 
