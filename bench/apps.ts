@@ -1,9 +1,13 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { access, cp, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import * as esbuild from 'esbuild'
 import { releaseOptions, ROOT } from '../scripts/build.ts'
+
+const COPY_ATTEMPTS = 20
+const COPY_PAUSE_MS = 500
 
 /** The app folders that are measured. */
 export interface Apps {
@@ -21,26 +25,38 @@ export interface Apps {
 
 /** Builds them all, each in a folder of its own below `folder`. */
 export async function buildApps(folder: string): Promise<Apps> {
-  const [ours, empty, memory, unbundled, host] = await Promise.all([
+  const building = [
     bundled(path.join(folder, 'ours')),
     bundled(path.join(folder, 'empty'), 'bench/apps/empty.ts'),
     bundled(path.join(folder, 'memory'), 'bench/apps/memory.ts'),
     compiled(path.join(folder, 'unbundled')),
     copyHost(path.join(folder, 'func-local')),
-  ])
+  ] as const
+  // When one has failed the others have ended, too: the folder can be removed.
+  await Promise.allSettled(building)
+  const [ours, empty, memory, unbundled, host] = await Promise.all(building)
   return { ours, empty, memory, unbundled, host }
 }
 
 /**
- * Copies func-local as it is published.
+ * Copies func-local as it is published, whole: a build of it that is under way is waited for.
  *
  * @returns its script
  */
 export async function copyHost(folder: string): Promise<string> {
-  for (const name of ['bin', 'dist', 'package.json']) {
-    await cp(path.join(ROOT, 'packages/func-local', name), path.join(folder, name), { recursive: true })
+  for (let left = COPY_ATTEMPTS; ; left--) {
+    try {
+      for (const name of ['bin', 'dist', 'package.json']) {
+        await cp(path.join(ROOT, 'packages/func-local', name), path.join(folder, name), { recursive: true })
+      }
+      await access(path.join(folder, 'dist/main.js'))
+      await access(path.join(folder, 'dist/worker.js'))
+      return path.join(folder, 'bin/func-local.js')
+    } catch (cause) {
+      if (left === 0) throw new Error('func-local is not built. Run "npm ci", or its build.js.', { cause })
+      await delay(COPY_PAUSE_MS)
+    }
   }
-  return path.join(folder, 'bin/func-local.js')
 }
 
 /** Bundles an entry point as a release’s first file is, and puts beside it what is deployed with it. */
