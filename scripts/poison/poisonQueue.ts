@@ -105,7 +105,7 @@ export async function openPoisonQueue(
     async release() {
       const held = [...receipts]
       receipts.clear()
-      // In the order in which they came: that is the order in which they are seen next time.
+      // About in the order in which they came: that is the order in which they are seen next time.
       await concurrently(held, async ([messageId, receipt]) => {
         await storageCall('make a message of orders-poison visible again', (abortSignal) =>
           queue.updateMessage(messageId, receipt, undefined, 0, { abortSignal }).then(() => true, unlessGone),
