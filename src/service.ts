@@ -201,7 +201,9 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
     } catch (error) {
       if (!isPermanent(error) && !last) throw error
       // On the last delivery the host would make its own copy, and that one expires.
-      await queues.poison(message)
+      await queues.poison(message).catch((cause: unknown) => {
+        throw new StorageUnavailableError(orderId ?? messageId, cause)
+      })
       return { outcome: 'poisoned', reason: error, ...(orderId !== undefined && { orderId }) }
     }
   }

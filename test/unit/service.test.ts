@@ -311,8 +311,13 @@ describe('process', () => {
 
   it('asks for another delivery when the poison queue does not take the message', async () => {
     const failing = { ...storage.queues, poison: () => Promise.reject(outage) }
-    await expect(deliver('hello', false, serviceOver({ queues: failing }))).rejects.toBe(outage)
-    await expect(deliver('hello', true, serviceOver({ queues: failing }))).rejects.toBe(outage)
+    for (const last of [false, true]) {
+      await expect(deliver('hello', last, serviceOver({ queues: failing }))).rejects.toMatchObject({
+        name: 'StorageUnavailableError',
+        id: 'm1',
+        cause: outage,
+      })
+    }
   })
 
   it('asks for another delivery while storage does not answer', async () => {
