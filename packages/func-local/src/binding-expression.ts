@@ -11,6 +11,7 @@ export interface ExpressionScope {
 }
 
 const SETTING = /%([^%]+)%/g
+const EXPRESSION = /\{\{|\}\}|\{([^{}]*)\}/g
 
 /**
  * Replaces every `%SETTING%`.
@@ -40,17 +41,29 @@ export function resolveSettings(template: string, settings: Settings): string {
  */
 export function resolveExpression(template: string, scope: ExpressionScope): string {
   const withSettings = resolveSettings(template, scope.settings)
-  return withSettings.replace(/\{\{|\}\}|\{([^{}]*)\}/g, (whole, expression: string | undefined) => {
+  return withSettings.replace(EXPRESSION, (whole, expression: string | undefined) => {
     if (whole === '{{') return '{'
     if (whole === '}}') return '}'
     return evaluate(expression ?? '', scope.bindingData ?? {})
   })
 }
 
-function evaluate(expression: string, data: Readonly<Record<string, unknown>>): string {
+/** The names that the expressions of a template use, without their formats: `id`, `query.x`. */
+export function namesIn(template: string): string[] {
+  return [...template.matchAll(EXPRESSION)].flatMap(([, expression]) =>
+    expression === undefined ? [] : [splitFormat(expression)[0]],
+  )
+}
+
+function splitFormat(expression: string): [name: string, format: string | undefined] {
   const colon = expression.indexOf(':')
-  const name = (colon < 0 ? expression : expression.slice(0, colon)).trim()
-  const format = colon < 0 ? undefined : expression.slice(colon + 1)
+  return colon < 0
+    ? [expression.trim(), undefined]
+    : [expression.slice(0, colon).trim(), expression.slice(colon + 1)]
+}
+
+function evaluate(expression: string, data: Readonly<Record<string, unknown>>): string {
+  const [name, format] = splitFormat(expression)
   const found = lookUp(name, data)
   if (found !== undefined && found !== null) return asText(found)
   const lower = name.toLowerCase()

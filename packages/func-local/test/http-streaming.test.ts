@@ -1,14 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { request as openRequest, type IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { startAzurite, type Azurite } from './harness/azurite.ts'
 import { startHost, type TestHost } from './harness/host.ts'
 
 // https://learn.microsoft.com/azure/azure-functions/functions-reference-node#http-streams
 describe('HTTP streaming', () => {
   let host: TestHost
+  let azurite: Azurite
 
   beforeAll(async () => {
+    azurite = await startAzurite()
     host = await startHost('stream', {
       env: {
+        AzureWebJobsStorage: azurite.connectionString,
         Unreachable:
           'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;QueueEndpoint=http://127.0.0.1:9/a;',
         FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '200000000',
@@ -17,6 +23,7 @@ describe('HTTP streaming', () => {
   })
   afterAll(async () => {
     await host.stop()
+    await azurite.stop()
   })
 
   test("the function sees the client's URL, headers, route and query", async () => {
@@ -51,6 +58,27 @@ describe('HTTP streaming', () => {
     const body = Readable.from(['one ', 'two']) as unknown as ReadableStream
     const response = await host.fetch('/api/echo', { method: 'POST', body, duplex: 'half' })
     expect(await response.json()).toMatchObject({ body: 'one two' })
+  })
+
+  test.each(['POST', 'DELETE', 'OPTIONS'])('so does one of %s', async (method) => {
+    const request = openRequest(`${host.url}/api/bytes`, {
+      method,
+      headers: { 'transfer-encoding': 'chunked' },
+    })
+    const answer = new Promise<IncomingMessage>((resolve, reject) => {
+      request.once('response', resolve).once('error', reject)
+    })
+    request.write('one ')
+    request.end('two')
+    expect(await text(await answer)).toBe(`${method}: one two`)
+  })
+
+  // https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns#json-payloads
+  test('a binding may name a property of the JSON body, and the function still gets the body', async () => {
+    const body = '{"id":"a1","n":1}'
+    const response = await host.fetch('/api/ofBody', { method: 'POST', body })
+    expect(await response.text()).toBe(body)
+    expect(await (await host.fetch('/api/written/a1')).json()).toEqual({ id: 'a1', n: 1 })
   })
 
   test('a large body goes in', async () => {

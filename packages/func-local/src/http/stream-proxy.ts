@@ -30,6 +30,8 @@ export interface StreamedCall {
   readonly httpUri: string
   readonly invocationId: string
   readonly bodyLimit: number
+  /** The body, where the host has had to read it; else it goes through as it comes. */
+  readonly body: Buffer | undefined
   /** Whether the function writes outputs besides its answer; the answer should then wait for them. */
   readonly hasOutputs: boolean
   /** Starts the invocation. */
@@ -88,12 +90,14 @@ export function postInput(httpUri: string, path: string, invocationId: string, i
     .end(input)
 }
 
-function forward({ request, response, httpUri, invocationId, bodyLimit }: StreamedCall): ClientRequest {
+function forward({ request, response, httpUri, invocationId, bodyLimit, body }: StreamedCall): ClientRequest {
   const target = new URL(httpUri)
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(headersOf(request))) {
     if (!isHopByHop(name) && name !== 'expect') headers[name] = value
   }
+  // Node.js would not chunk the body of a GET or a DELETE: its bytes would look like another request.
+  if (request.headers['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked'
   const host = request.headers.host ?? target.host
   const upstream = openRequest({
     agent,
@@ -111,6 +115,10 @@ function forward({ request, response, httpUri, invocationId, bodyLimit }: Stream
       [INVOCATION_ID]: invocationId,
     },
   })
+  if (body !== undefined) {
+    upstream.end(body)
+    return upstream
+  }
   let size = 0
   request.on('data', (chunk: Buffer) => {
     size += chunk.length

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { namesIn } from '../binding-expression.ts'
 import { text, textRecord } from '../config/value-schemas.ts'
 import { isObject } from '../config/json-file.ts'
 import type { HostConfig } from '../config/host-config.ts'
@@ -146,25 +147,25 @@ async function handle(
   const { HttpUri: httpUri } = capabilities
   if (httpUri !== undefined) {
     const invocationId = randomUUID()
+    let body: Buffer | undefined
+    if (needsBody(fn, request, params)) {
+      body = await receive(request, response, limit)
+      if (body === undefined) return
+    }
     await streamCall({
       request,
       response,
       httpUri,
       invocationId,
       bodyLimit: limit,
+      body,
       hasOutputs: fn.outputs.some(({ type }) => type.toLowerCase() !== 'http'),
-      invoke: () => invoke(streamEvent(request, params, invocationId)),
+      invoke: () => invoke(streamEvent(request, params, body, invocationId)),
     })
     return
   }
-  let body: Buffer
-  try {
-    body = await readBody(request, limit)
-  } catch (error) {
-    if (error instanceof BodyTooLargeError) writeStatus(response, PAYLOAD_TOO_LARGE)
-    else if (!(error instanceof RequestAbortedError)) throw error
-    return
-  }
+  const body = await receive(request, response, limit)
+  if (body === undefined) return
   const outcome = await invoke(requestEvent(request, params, body))
   if (!outcome.ok) {
     writeStatus(response, INTERNAL_ERROR)
@@ -174,10 +175,45 @@ async function handle(
   writeAnswer(response, output === undefined ? undefined : outputValue(outcome.response, output.name))
 }
 
+/** Reads a body whole; `undefined` when it did not come, and the client has been told why. */
+async function receive(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limit: number,
+): Promise<Buffer | undefined> {
+  try {
+    return await readBody(request, limit)
+  } catch (error) {
+    if (error instanceof BodyTooLargeError) writeStatus(response, PAYLOAD_TOO_LARGE)
+    else if (!(error instanceof RequestAbortedError)) throw error
+    return undefined
+  }
+}
+
+const NOT_OF_THE_BODY = /^(?:query|headers|sys)\.|^(?:rand-guid|datetime)$/i
+
+/**
+ * Whether a binding of the function names something that only the body can have. Then the host has to read the body, as
+ * the real host reads every body with a Content-Length, before it goes on to the worker.
+ */
+function needsBody(
+  fn: FunctionDefinition,
+  request: IncomingMessage,
+  params: Readonly<Record<string, string>>,
+): boolean {
+  if (Number(request.headers['content-length'] ?? 0) === 0) return false
+  const given = Object.keys(params).map((name) => name.toLowerCase())
+  return [...fn.inputs, ...fn.outputs]
+    .flatMap((binding) => Object.values(binding))
+    .flatMap((value) => (typeof value === 'string' ? namesIn(value) : []))
+    .some((name) => !NOT_OF_THE_BODY.test(name) && !given.includes(name.toLowerCase()))
+}
+
 /** With streaming, the worker gets the body and the URL over HTTP; headers and route values come with the invocation. */
 function streamEvent(
   request: IncomingMessage,
   params: Readonly<Record<string, string>>,
+  body: Buffer | undefined,
   invocationId: string,
 ): TriggerEvent {
   const headers = headersOf(request)
@@ -186,7 +222,13 @@ function streamEvent(
     Object.entries(params).map(([name, value]) => [name, { string: value }]),
   )
   return {
-    ...commonEvent(request, () => ({ ...queryProperties(query), ...params, query, headers })),
+    ...commonEvent(request, () => ({
+      ...(body === undefined ? {} : bodyProperties(body)),
+      ...queryProperties(query),
+      ...params,
+      query,
+      headers,
+    })),
     data: { http: {} },
     metadata: {
       ...metadata,
