@@ -45,7 +45,7 @@ describe("the host's own endpoints", () => {
 
   // https://learn.microsoft.com/azure/azure-functions/disable-function
   test('a disabled function is said to be and is 404; --functions leaves the others out', async () => {
-    expect(host.output()).toContain('Function pid is disabled.')
+    expect(host.output()).toContain('\nFunction pid is disabled.\n')
     expect((await host.fetch('/api/pid')).status).toBe(404)
     expect((await host.fetch('/api/nothing')).status).toBe(404)
   })

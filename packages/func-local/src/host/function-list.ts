@@ -26,6 +26,6 @@ export function printFunctions(log: Log, { functions }: Generation, baseUrl: str
     }
   }
   for (const { definition, disabled } of functions) {
-    if (disabled) log.info(`Function ${definition.name} is disabled.`)
+    if (disabled) log.plain(`Function ${definition.name} is disabled.`, 'yellow')
   }
 }
