@@ -44,6 +44,12 @@ describe('HTTP functions', () => {
     })
   })
 
+  // https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core.kestrelserverlimits.maxrequestheaderstotalsize
+  test('32 KB of headers are let in', async () => {
+    const response = await host.fetch('/api/hello', { headers: { 'x-large': 'x'.repeat(30_000) } })
+    expect(response.status).toBe(200)
+  })
+
   test('status, headers, body bytes and cookies of the answer reach the client', async () => {
     const response = await host.fetch('/api/answer')
     expect(response.status).toBe(418)

@@ -21,6 +21,9 @@ const UNAUTHORIZED = 401
 const NOT_FOUND = 404
 const INTERNAL_ERROR = 500
 const IDLE_SWEEP_MS = 50
+// Request line and headers, as much as the real host's server takes of both:
+// https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core.kestrelserverlimits
+const HEADER_BYTES = 8192 + 32_768
 
 /** What answers requests. */
 export interface HttpServerParts {
@@ -45,7 +48,12 @@ export async function openHttpServer(
   log: Log,
 ): Promise<HttpServer> {
   // A function may take any time to receive or to answer; the real host sets no such limits either.
-  const server = createServer({ requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 130_000 })
+  const server = createServer({
+    requestTimeout: 0,
+    headersTimeout: 60_000,
+    keepAliveTimeout: 130_000,
+    maxHeaderSize: HEADER_BYTES,
+  })
   server.on('request', (request, response) => {
     dispatch(request, response).catch((error: unknown) => {
       log.error(
