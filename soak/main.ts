@@ -177,3 +177,5 @@ try {
   console.error(known ? error.message : error)
   process.exitCode = 1
 }
+// Everything has been stopped by now. What a failed start has left open must not keep a script waiting.
+process.exit()
