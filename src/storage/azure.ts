@@ -1,17 +1,16 @@
 import { TableClient } from '@azure/data-tables'
-import { QueueServiceClient, type StoragePipelineOptions } from '@azure/storage-queue'
-import type { OrderStorage } from './lazy.ts'
-import { storageConnection } from './connection.ts'
-import { ORDERS_QUEUE, ORDERS_TABLE, POISON_QUEUE } from './names.ts'
-import { storageOrderQueues } from './queues.ts'
+import type { QueueClient } from '@azure/storage-queue'
+import { storageAccess, type StorageAccess } from './access.ts'
+import { lazyStorage, type OrderStorage } from './lazy.ts'
+import { ORDERS_TABLE } from './names.ts'
 import { tableOrderRecords } from './tables.ts'
-import { OPERATION_TIMEOUT_MS, RETRIES } from './timeout.ts'
+import { RETRIES } from './timeout.ts'
 
 /** The clients of the app's own table and queues. */
 export interface StorageClients {
   readonly table: TableClient
-  readonly orders: ReturnType<QueueServiceClient['getQueueClient']>
-  readonly poison: ReturnType<QueueServiceClient['getQueueClient']>
+  readonly orders: QueueClient
+  readonly poison: QueueClient
 }
 
 /**
@@ -20,45 +19,41 @@ export interface StorageClients {
  * @throws StorageSettingsError
  */
 export async function storageClients(environment: NodeJS.ProcessEnv): Promise<StorageClients> {
-  const connection = storageConnection(environment)
-  const queueOptions: StoragePipelineOptions = {
-    retryOptions: {
-      maxTries: 1 + RETRIES.count,
-      tryTimeoutInMs: OPERATION_TIMEOUT_MS,
-      retryDelayInMs: RETRIES.firstDelayMs,
-      maxRetryDelayInMs: RETRIES.maxDelayMs,
-    },
-  }
-  const tableOptions = {
+  const access = await storageAccess(environment)
+  const { queueClients } = await import('./queues.ts')
+  return { table: tableClient(access), ...queueClients(access) }
+}
+
+/**
+ * The service's storage ports over Azure Storage. An order that is placed, or processed, needs the table alone: the
+ * queues' client library is loaded when something is sent (docs/performance.md, "First order").
+ *
+ * @throws StorageSettingsError
+ */
+export async function azureStorage(environment: NodeJS.ProcessEnv): Promise<OrderStorage> {
+  const access = await storageAccess(environment)
+  const records = tableOrderRecords(tableClient(access))
+  const { queues } = lazyStorage(async () => {
+    const { queueClients, storageOrderQueues } = await import('./queues.ts')
+    return { records, queues: storageOrderQueues(queueClients(access)) }
+  })
+  return { records, queues }
+}
+
+function tableClient(access: StorageAccess): TableClient {
+  const options = {
     retryOptions: {
       maxRetries: RETRIES.count,
       retryDelayInMs: RETRIES.firstDelayMs,
       maxRetryDelayInMs: RETRIES.maxDelayMs,
     },
   }
-  let queues: QueueServiceClient
-  let table: TableClient
-  if (connection.kind === 'connectionString') {
-    const { connectionString } = connection
-    queues = QueueServiceClient.fromConnectionString(connectionString, queueOptions)
+  if (access.kind === 'identity') {
+    return new TableClient(access.tableServiceUri, ORDERS_TABLE, access.credential, options)
+  }
+  return TableClient.fromConnectionString(access.connectionString, ORDERS_TABLE, {
+    ...options,
     // The connection string says http or https; Azurite's says http.
-    const options = { ...tableOptions, allowInsecureConnection: true }
-    table = TableClient.fromConnectionString(connectionString, ORDERS_TABLE, options)
-  } else {
-    const { storageCredential } = await import('./identity.ts')
-    const credential = storageCredential(connection.clientId, environment)
-    queues = new QueueServiceClient(connection.queueServiceUri, credential, queueOptions)
-    table = new TableClient(connection.tableServiceUri, ORDERS_TABLE, credential, tableOptions)
-  }
-  return {
-    table,
-    orders: queues.getQueueClient(ORDERS_QUEUE),
-    poison: queues.getQueueClient(POISON_QUEUE),
-  }
-}
-
-/** The service's storage ports over Azure Storage. */
-export async function azureStorage(environment: NodeJS.ProcessEnv): Promise<OrderStorage> {
-  const clients = await storageClients(environment)
-  return { records: tableOrderRecords(clients.table), queues: storageOrderQueues(clients) }
+    allowInsecureConnection: true,
+  })
 }

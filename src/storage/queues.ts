@@ -1,6 +1,30 @@
-import { RestError, type QueueClient } from '@azure/storage-queue'
+import {
+  QueueServiceClient,
+  RestError,
+  type QueueClient,
+  type StoragePipelineOptions,
+} from '@azure/storage-queue'
 import type { OrderQueues } from '../service.ts'
-import { operationTimeout } from './timeout.ts'
+import type { StorageAccess } from './access.ts'
+import { ORDERS_QUEUE, POISON_QUEUE } from './names.ts'
+import { operationTimeout, OPERATION_TIMEOUT_MS, RETRIES } from './timeout.ts'
+
+/** Makes the clients of the app's queues. Nothing is sent yet. */
+export function queueClients(access: StorageAccess): { orders: QueueClient; poison: QueueClient } {
+  const options: StoragePipelineOptions = {
+    retryOptions: {
+      maxTries: 1 + RETRIES.count,
+      tryTimeoutInMs: OPERATION_TIMEOUT_MS,
+      retryDelayInMs: RETRIES.firstDelayMs,
+      maxRetryDelayInMs: RETRIES.maxDelayMs,
+    },
+  }
+  const queues =
+    access.kind === 'identity'
+      ? new QueueServiceClient(access.queueServiceUri, access.credential, options)
+      : QueueServiceClient.fromConnectionString(access.connectionString, options)
+  return { orders: queues.getQueueClient(ORDERS_QUEUE), poison: queues.getQueueClient(POISON_QUEUE) }
+}
 
 /** The queue a message goes to, and the one it can't be processed from; created on first use when missing. */
 export function storageOrderQueues(clients: { orders: QueueClient; poison: QueueClient }): OrderQueues {
