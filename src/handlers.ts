@@ -14,6 +14,9 @@ const storage = lazyStorage(async () => {
 })
 const service = createService({ ...storage, now: () => new Date(), newId: randomUUID })
 
+/** Loads what the first order would wait for. */
+export const warmUp = (): Promise<unknown> => import('./storage/azure.ts')
+
 /** What each function does. */
 export const hello = helloHandler(service)
 export const order = orderHandler(service)

@@ -25,5 +25,7 @@ registerOpenApi(async (request, context) => (await handlers()).openApi(request, 
 registerDocs(async (request, context) => (await handlers()).docs(request, context))
 
 setImmediate(() => {
-  handlers().catch(() => undefined)
+  handlers()
+    .then(({ warmUp }) => warmUp())
+    .catch(() => undefined)
 })

@@ -60,6 +60,7 @@ test('the app loads outside a Functions host, where it registers nothing', async
     'order',
     'orderProcessor',
     'orderStatus',
+    'warmUp',
   ])
   warn.mockRestore()
 })
