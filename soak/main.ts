@@ -26,6 +26,8 @@ Runs the app while its worker, its host and its storage die at random, and accou
 
 E2E_HOST=func runs Core Tools instead of func-local. Exit code 1: a promise was broken, or the run did not finish.`
 
+const PROGRESS_LINE_MS = 60_000
+
 /** A wrong argument. Its message is all a person sees. */
 class ArgumentError extends Error {
   override readonly name = 'ArgumentError'
@@ -106,7 +108,7 @@ function part(name: string, text: string): number {
 }
 
 function progressBar(): { readonly onProgress: Progress; stop(): void } {
-  if (!process.stderr.isTTY) return { onProgress: () => undefined, stop: () => undefined }
+  if (!process.stderr.isTTY) return progressLines()
   const bar = new SingleBar({ format: '{stage} {bar} {value}/{total}, {duration_formatted}', fps: 5 })
   bar.start(1, 0, { stage: 'starting' })
   return {
@@ -117,6 +119,19 @@ function progressBar(): { readonly onProgress: Progress; stop(): void } {
     stop() {
       bar.stop()
     },
+  }
+}
+
+/** Progress for a log: a line now and then. */
+function progressLines(): ReturnType<typeof progressBar> {
+  let next = performance.now() + PROGRESS_LINE_MS
+  return {
+    onProgress(stage, done, total) {
+      if (performance.now() < next) return
+      next += PROGRESS_LINE_MS
+      console.error(`${stage} ${done}/${total}`)
+    },
+    stop: () => undefined,
   }
 }
 
