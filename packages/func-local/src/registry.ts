@@ -65,7 +65,7 @@ export interface Listener {
    */
   stop: () => Promise<void>
   /** Makes the event of `POST /admin/functions/<name>` with `{"input": "…"}`; without it the raw text is passed on. */
-  adminEvent?: (input: string) => TriggerEvent
+  adminEvent?: (input: string) => TriggerEvent | Promise<TriggerEvent>
   /** Runs the function for such a call by itself, where an event alone is not enough. */
   adminRun?: (input: string) => Promise<unknown>
   /** Only for HTTP triggers: where requests for this function arrive. */

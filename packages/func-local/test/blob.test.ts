@@ -69,6 +69,19 @@ describe('blob functions', () => {
       await host.printed('second got a/b/my.photo.png')
     })
 
+    // https://github.com/Azure/azure-sdk-for-net/blob/main/sdk/storage/Microsoft.Azure.WebJobs.Extensions.Storage.Blobs/src/Triggers/BlobTriggerBinding.cs
+    test('a call of the admin API names the blob that the function runs for', async () => {
+      await upload('blob-elsewhere', 'a/b', 'from elsewhere')
+      const call = async (path: string): Promise<void> => {
+        const body = JSON.stringify({ input: path })
+        expect((await host.fetch('/admin/functions/text', { method: 'POST', body })).status).toBe(202)
+      }
+      await call('blob-elsewhere/a/b')
+      await host.printed('text got "from elsewhere" of blob-elsewhere/a/b')
+      await call('blob-elsewhere/none')
+      if (!onCoreTools) await host.printed("The blob 'blob-elsewhere/none' does not exist.")
+    })
+
     test('a changed blob runs the function again; a name that does not match never does', async () => {
       await upload('blob-in', 'no-folder', 'one')
       await upload('blob-in', 'folder/changing.txt', 'one')

@@ -55,7 +55,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const instanceId = randomBytes(16).toString('hex').toUpperCase()
   let warnings: readonly string[] = []
   const runner = createAppRunner(load, announceReload, log)
-  const adminApi = createAdminApi({ runner, instanceId, version: options.version, keys: options.keys })
+  const adminApi = createAdminApi({ runner, instanceId, version: options.version, keys: options.keys, log })
   const server = await openHttpServer(
     { host: options.address, port: options.port },
     { generation: runner.current, hostRoute: adminApi, cors: options.cors, keys: options.keys },

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isObject } from '../config/json-file.ts'
 import type { AppRunner } from '../host/app-runner.ts'
 import type { LoadedFunction } from '../host/generation.ts'
+import type { Log } from '../host/log.ts'
 import type { TriggerEvent } from '../registry.ts'
 import { homePage } from './home-page.ts'
 import type { Keys } from './keys.ts'
@@ -15,6 +16,7 @@ export interface AdminOptions {
   readonly instanceId: string
   readonly version: string
   readonly keys: Keys | undefined
+  readonly log: Log
 }
 
 const STATUS = {
@@ -67,7 +69,7 @@ export function createAdminApi(options: AdminOptions): HostRoute {
       const fn = functions.find(({ definition }) => definition.name.toLowerCase() === name?.toLowerCase())
       if (fn !== undefined && method === 'GET') return json(request, response, describe(fn, request))
       if (fn !== undefined && method === 'POST') {
-        await invoke(fn, request, response)
+        await invoke(fn, request, response, options.log)
         return true
       }
     }
@@ -113,7 +115,12 @@ function describe({ definition, disabled, listener }: LoadedFunction, request: I
   }
 }
 
-async function invoke(fn: LoadedFunction, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function invoke(
+  fn: LoadedFunction,
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Log,
+): Promise<void> {
   let body: Buffer
   try {
     body = await readBody(request, INPUT_LIMIT)
@@ -127,10 +134,24 @@ async function invoke(fn: LoadedFunction, request: IncomingMessage, response: Se
     return
   }
   // Accepted: the outcome is in the log.
-  const { listener } = fn
-  if (listener.adminRun === undefined) void fn.invoke(listener.adminEvent?.(input) ?? plainEvent(input))
-  else void listener.adminRun(input)
+  void run(fn, input, log)
   writeStatus(response, STATUS.accepted)
+}
+
+async function run({ definition, listener, invoke }: LoadedFunction, input: string, log: Log): Promise<void> {
+  if (listener.adminRun !== undefined) {
+    await listener.adminRun(input)
+    return
+  }
+  let event: TriggerEvent
+  try {
+    event = (await listener.adminEvent?.(input)) ?? plainEvent(input)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    log.error(`Function 'Functions.${definition.name}' cannot run with this input: ${reason}`)
+    return
+  }
+  await invoke(event)
 }
 
 /** `{"input": "text"}`; anything but text is passed on as JSON. */

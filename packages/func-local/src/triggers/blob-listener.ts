@@ -193,7 +193,7 @@ export function createBlobListener(options: BlobListenerOptions): {
       let body: Buffer
       try {
         properties = await blob.download(0, undefined, { conditions: { ifMatch: version.etag } })
-        body = await read(properties)
+        body = await bytesOf(properties)
       } catch (error) {
         // Deleted, or changed: a new version is found by the next scan.
         if (statusOf(error) !== 404 && statusOf(error) !== 412) throw error
@@ -219,7 +219,8 @@ export function createBlobListener(options: BlobListenerOptions): {
 
 const NONE: ReadonlySet<string> = new Set()
 
-async function read({ readableStreamBody }: BlobDownloadResponseParsed): Promise<Buffer> {
+/** The bytes of a download. */
+export async function bytesOf({ readableStreamBody }: BlobDownloadResponseParsed): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   for await (const chunk of readableStreamBody ?? []) {
     chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)

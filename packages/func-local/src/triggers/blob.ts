@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { BlobDownloadResponseParsed } from '@azure/storage-blob'
+import type { BlobDownloadResponseParsed, BlobServiceClient } from '@azure/storage-blob'
 import { resolveSettings } from '../binding-expression.ts'
 import { formatDate, isoWithOffset } from '../date-text.ts'
 import {
@@ -16,11 +16,11 @@ import type { Services, TriggerEvent, TriggerType } from '../registry.ts'
 import { readBlobOptions } from '../storage/blob-options.ts'
 import { blobService } from '../storage/blobs.ts'
 import { resolveConnection } from '../storage/connection.ts'
-import { isCode } from '../storage/errors.ts'
+import { isCode, statusOf } from '../storage/errors.ts'
 import { encodeMessage } from '../storage/queue-encoding.ts'
 import { queueService } from '../storage/queues.ts'
-import { createBlobListener, type BlobContent } from './blob-listener.ts'
-import { parseBlobPath } from './blob-path.ts'
+import { bytesOf, createBlobListener, type BlobContent } from './blob-listener.ts'
+import { parseBlobPath, type BlobPathPattern } from './blob-path.ts'
 import { createBlobReceipts, type BlobVersion } from './blob-receipts.ts'
 import { CALLED_VIA_HOST } from './http.ts'
 
@@ -64,13 +64,11 @@ export const blobTrigger: TriggerType = {
     })
     return {
       ...listener,
-      // The real host reads the input as a blob's path; here the text is the blob's content.
-      adminEvent: (input) => ({
-        data: dataOf(Buffer.from(input), fn.trigger),
-        metadata: { BlobTrigger: { string: input } },
-        bindingData: () => ({ blobTrigger: input }),
-        reason: CALLED_VIA_HOST,
-      }),
+      adminEvent: async (input) => {
+        const service = await blobService(settings, connection)
+        const { details: _, ...event } = blobEvent(await contentAt(input, service, pattern), fn.trigger)
+        return { ...event, reason: CALLED_VIA_HOST }
+      },
     }
   },
 }
@@ -89,6 +87,36 @@ function refuseUnsupported(trigger: NamedBinding): void {
     throw new BindingError(
       "'sdkBinding' of its blob trigger is not supported by func-local. Leave it out to get the blob's content. The other functions are not affected.",
     )
+  }
+}
+
+/** A call of the admin API names a blob, `container/name`; it need not be one that the trigger watches. */
+async function contentAt(
+  path: string,
+  service: BlobServiceClient,
+  pattern: BlobPathPattern,
+): Promise<BlobContent> {
+  const [container = '', ...rest] = path.split('/')
+  const name = rest.join('/')
+  if (container === '' || name === '') {
+    throw new BindingError(
+      `'${path}' is not the path of a blob. Paths must be in the format 'container/blob'.`,
+    )
+  }
+  const blob = service.getContainerClient(container).getBlobClient(name)
+  try {
+    const properties = await blob.download()
+    return {
+      version: { container, name, etag: properties.etag ?? '' },
+      url: blob.url,
+      parameters: (container === pattern.container ? pattern.match(name) : undefined) ?? {},
+      body: await bytesOf(properties),
+      properties,
+      attempt: 1,
+    }
+  } catch (error) {
+    if (statusOf(error) === 404) throw new BindingError(`The blob '${path}' does not exist.`)
+    throw error
   }
 }
 
