@@ -11,6 +11,11 @@ export function isoWithOffset(date: Date, offsetMinutes = 0): string {
   return `${local.replace(/\.?0*Z$/, '')}${sign}${hours}:${minutes}`
 }
 
+/** As the `Trigger Details` of an invocation show it. */
+export function detailTime(date: Date | undefined): string {
+  return date === undefined ? '' : (formatDate(date, 'yyyy-MM-ddTHH:mm:ss.fffzzz') ?? '')
+}
+
 const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'] // prettier-ignore
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 

@@ -33,7 +33,9 @@ describe('queue functions', () => {
     await host.printed(
       /Executing 'Functions\.text' \(Reason='New queue message detected on 'basic-in'\.', Id=/,
     )
-    await host.printed(/Trigger Details: MessageId: [0-9a-f-]{36}, DequeueCount: 1, InsertedOn: /)
+    await host.printed(
+      /Trigger Details: MessageId: [0-9a-f-]{36}, DequeueCount: 1, InsertedOn: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00\n/,
+    )
     expect(host.output()).toContain('\n\ttext: queueTrigger\n\n')
     await empty('basic-in')
   })

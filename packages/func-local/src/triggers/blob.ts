@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { BlobDownloadResponseParsed, BlobServiceClient } from '@azure/storage-blob'
 import { resolveSettings } from '../binding-expression.ts'
-import { formatDate, isoWithOffset } from '../date-text.ts'
+import { detailTime, isoWithOffset } from '../date-text.ts'
 import {
   BindingError,
   isBinary,
@@ -162,10 +162,6 @@ function dataOf(body: Buffer, trigger: NamedBinding): TypedData {
   return !isBinary(trigger) && trigger.dataType?.toLowerCase() === 'string'
     ? { string: body.toString('utf8') }
     : { bytes: body }
-}
-
-function detailTime(date: Date | undefined): string {
-  return date === undefined ? '' : (formatDate(date, 'yyyy-MM-ddTHH:mm:ss.fffzzz') ?? '')
 }
 
 const NO_DATE = '0001-01-01T00:00:00+00:00'

@@ -1,6 +1,6 @@
 import { resolveSettings } from '../binding-expression.ts'
 import { isObject } from '../config/json-file.ts'
-import { isoWithOffset } from '../date-text.ts'
+import { detailTime, isoWithOffset } from '../date-text.ts'
 import { isBinary, requiredText, textOf } from '../host/function.ts'
 import type { TypedData } from '../protocol.ts'
 import type { TriggerEvent, TriggerType } from '../registry.ts'
@@ -105,7 +105,7 @@ function messageEvent(queueName: string, body: Buffer, info: MessageInfo, binary
       ...properties,
     }),
     reason: `New queue message detected on '${queueName}'.`,
-    details: `MessageId: ${info.id}, DequeueCount: ${info.dequeueCount}, InsertedOn: ${isoWithOffset(info.insertedOn)}`,
+    details: `MessageId: ${info.id}, DequeueCount: ${info.dequeueCount}, InsertedOn: ${detailTime(info.insertedOn)}`,
   }
 }
 
