@@ -1,7 +1,7 @@
 import { startAzurite } from '../scripts/azurite.ts'
 import { startConsumers } from './consumers.ts'
 import { startBenchHost } from './host.ts'
-import { openHttpLoad, requestBytes } from './httpLoad.ts'
+import { loadResult, openHttpLoad, requestBytes } from './httpLoad.ts'
 import { measurePairs, spreadOf, type Pair } from './pairs.ts'
 import { figureRow, ratioRow, type Row } from './report.ts'
 import type { Bench, Section } from './section.ts'
@@ -96,7 +96,7 @@ async function lookups({ apps, pairs, signal, atEnd, note }: Bench): Promise<Row
     const load = await openHttpLoad(host.port, 1)
     const request = () => requestBytes('GET', `/api/order/${storedId(Math.floor(Math.random() * stored))}`)
     return async () => {
-      const { p50 } = await load.run(LOOKUPS, request)
+      const { p50 } = loadResult([await load.run(LOOKUPS, request)])
       return p50
     }
   }

@@ -13,6 +13,24 @@ export interface LoadResult {
   readonly p99: number
 }
 
+/** The calls of one run, or of several. */
+export interface Calls {
+  readonly seconds: number
+  /** Milliseconds of each call. */
+  readonly latencies: readonly number[]
+}
+
+/** What several runs come to. */
+export function loadResult(runs: readonly Calls[]): LoadResult {
+  const latencies = runs.flatMap((run) => run.latencies).sort((a, b) => a - b)
+  const seconds = runs.reduce((sum, run) => sum + run.seconds, 0)
+  return {
+    callsPerSecond: latencies.length / seconds,
+    p50: quantile(latencies, 0.5),
+    p99: quantile(latencies, 0.99),
+  }
+}
+
 /** Something answered otherwise than expected. */
 export class UnexpectedAnswerError extends Error {
   override readonly name = 'UnexpectedAnswerError'
@@ -40,7 +58,7 @@ export interface HttpLoad {
    *
    * @throws UnexpectedAnswerError when an answer is not 2xx
    */
-  run(calls: number, request: RequestBytes): Promise<LoadResult>
+  run(calls: number, request: RequestBytes): Promise<Calls>
   close(): void
 }
 
@@ -62,13 +80,7 @@ export async function openHttpLoad(port: number, concurrency: number): Promise<H
           }
         }),
       )
-      const seconds = (performance.now() - begun) / 1000
-      latencies.sort((a, b) => a - b)
-      return {
-        callsPerSecond: calls / seconds,
-        p50: quantile(latencies, 0.5),
-        p99: quantile(latencies, 0.99),
-      }
+      return { seconds: (performance.now() - begun) / 1000, latencies }
     },
     close() {
       for (const connection of connections) connection.close()

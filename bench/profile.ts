@@ -13,7 +13,7 @@ const CALLS = 5000
 const WARM_UP = 1000
 const CONCURRENCY = 16
 
-// npm run bench:flame-graph -- FILE: where the worker's time goes while orders are placed over HTTP, as an SVG.
+// node bench/profile.ts [FILE]: where the worker's time goes while orders are placed over HTTP, as an SVG.
 const target = path.resolve(process.argv[2] ?? path.join(ROOT, 'docs/hot-path.svg'))
 const folder = await mkdtemp(path.join(tmpdir(), 'order-profile-'))
 const azurite = await startAzurite({})

@@ -1,7 +1,7 @@
 import { startAzurite } from '../scripts/azurite.ts'
 import { startBenchHost, type BenchHost } from './host.ts'
-import { openHttpLoad, requestBytes, type LoadResult } from './httpLoad.ts'
-import { measurePairs } from './pairs.ts'
+import { loadResult, openHttpLoad, requestBytes, type LoadResult } from './httpLoad.ts'
+import { measurePairs, type Pair } from './pairs.ts'
 import { ratioRow, type Row } from './report.ts'
 import type { Section } from './section.ts'
 
@@ -11,6 +11,8 @@ const LOADS = [
   { concurrency: 1, calls: 1000 },
   { concurrency: 32, calls: 4000 },
 ] as const
+/** Both take so many turns within a pair, some hundred milliseconds each. */
+const TURNS = 10
 /** Azurite writes some hundred records a second. */
 const AZURITE_PART = 1 / 4
 
@@ -57,12 +59,24 @@ export const warmHttp: Section = {
         note(`${subject.name}, ${concurrency} at a time`)
         const load = await openHttpLoad(subject.host.port, concurrency)
         const count = calls * (subject.part ?? 1)
-        const measured = await measurePairs(
-          pairs,
-          () => load.run(count, subject.request),
-          () => base.run(calls, subject.noop),
-          { signal },
-        )
+        const ourTurn = (part: number) => load.run(Math.ceil(count / part), subject.request)
+        const baseTurn = (part: number) => base.run(Math.ceil(calls / part), subject.noop)
+        await baseTurn(1)
+        await ourTurn(1)
+        const measured: Pair<LoadResult>[] = []
+        while (measured.length < pairs) {
+          signal.throwIfAborted()
+          const turns = await measurePairs(
+            TURNS,
+            () => ourTurn(TURNS),
+            () => baseTurn(TURNS),
+            { warmUp: false },
+          )
+          measured.push({
+            ours: loadResult(turns.map(({ ours }) => ours)),
+            base: loadResult(turns.map(({ base }) => base)),
+          })
+        }
         load.close()
         rows.push(...loadRows(`${subject.name} / no-op, ${concurrency} at a time`, subject, measured))
       }
@@ -72,11 +86,7 @@ export const warmHttp: Section = {
   },
 }
 
-function loadRows(
-  what: string,
-  { leastRate }: Subject,
-  measured: readonly { readonly ours: LoadResult; readonly base: LoadResult }[],
-): Row[] {
+function loadRows(what: string, { leastRate }: Subject, measured: readonly Pair<LoadResult>[]): Row[] {
   const bars = leastRate !== undefined
   return [
     ratioRow(
