@@ -8,8 +8,8 @@ import type { Section } from './section.ts'
 const ORDER = JSON.stringify({ item: 'widget', quantity: 2 })
 /** How many calls one measurement makes, for each number of calls at a time. */
 const LOADS = [
-  { concurrency: 1, calls: 1000 },
-  { concurrency: 32, calls: 4000 },
+  { concurrency: 1, calls: 800 },
+  { concurrency: 32, calls: 2000 },
 ] as const
 /** Both take so many turns within a pair, some hundred milliseconds each. */
 const TURNS = 10
