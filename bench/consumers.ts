@@ -111,7 +111,7 @@ export async function startConsumers(options: {
   const drainFilled = (who: 'ours' | 'bare', count: number) =>
     whileRunning(who, () => drainTime(consumers[who].queue, count, signal))
   async function drain(who: 'ours' | 'bare', count: number, name: string): Promise<number> {
-    await fillQueue(consumers[who].queue, count, name)
+    await fillQueue(consumers[who].queue, count, name, signal)
     return drainFilled(who, count)
   }
   await drain('ours', WARM_UP, 'warm')

@@ -7,11 +7,17 @@ const LEAST_POLL_MS = 20
 const POLL_PART = 0.03
 
 /** Puts so many orders on a queue, each with an id of its own. */
-export async function fillQueue(queue: QueueClient, count: number, prefix: string): Promise<void> {
+export async function fillQueue(
+  queue: QueueClient,
+  count: number,
+  prefix: string,
+  signal: AbortSignal,
+): Promise<void> {
   let next = 0
   await Promise.all(
     Array.from({ length: SENDERS }, async () => {
       while (next < count) {
+        signal.throwIfAborted()
         const order = { id: `${prefix}-${next++}`, item: 'widget', quantity: 2 }
         const text = Buffer.from(JSON.stringify(order)).toString('base64')
         await queue.sendMessage(text, { messageTimeToLive: -1 })

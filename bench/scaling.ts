@@ -38,7 +38,7 @@ async function check({ apps, pairs, signal, atEnd, note }: Bench): Promise<Row[]
   for (let run = 0; run < Math.min(pairs, MOST_RUNS); run++) {
     signal.throwIfAborted()
     const begun = performance.now()
-    await fillQueue(consumers.ordersQueue, CALIBRATION, `calibration-${run}`)
+    await fillQueue(consumers.ordersQueue, CALIBRATION, `calibration-${run}`, signal)
     const putsPerSecond = CALIBRATION / ((performance.now() - begun) / 1000)
     const capacity = CALIBRATION / ((await consumers.drainFilled('ours', CALIBRATION)) / 1000)
     note(`${putsPerSecond.toFixed(0)} messages put a second, ${capacity.toFixed(0)} orders processed`)
@@ -100,7 +100,7 @@ async function runLoad(
         await delay(Math.max(0, until - performance.now()))
         const from = Math.floor((count * part) / 10)
         const to = Math.floor((count * (part + 1)) / 10)
-        if (to > from) sending.push(fillQueue(ordersQueue, to - from, `${name}-${second}-${part}`))
+        if (to > from) sending.push(fillQueue(ordersQueue, to - from, `${name}-${second}-${part}`, signal))
       }
       await delay(Math.max(0, begun + (second + 1) * 1000 - performance.now()))
       const backlog = await backlogOf(ordersQueue)
