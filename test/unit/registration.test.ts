@@ -34,7 +34,8 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  // The app loads storage by itself, soon after it is registered.
+  // The app loads storage by itself, soon after it is registered: that must not outlive the test.
+  await new Promise((resolve) => setImmediate(resolve))
   const { warmUp } = await import('../../src/handlers.ts')
   await warmUp()
   jest.unmock('@azure/functions-core')
