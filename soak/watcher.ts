@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { StoredOrder, StoredPage } from './storedOrders.ts'
 
 const PAUSE_MS = 400
+/** Pauses for so many times as long as it reads: Azurite goes through the whole table for every page. */
+const PAUSE_FACTOR = 12
 
 /** Watches that processed records stay as they are. */
 export interface Watcher {
@@ -38,6 +40,7 @@ export function createWatcher(page: (from: string | undefined) => Promise<Stored
     async run(signal) {
       let from: string | undefined
       while (!signal.aborted) {
+        const begun = performance.now()
         try {
           const { orders, next } = await page(from)
           orders.forEach(look)
@@ -46,7 +49,8 @@ export function createWatcher(page: (from: string | undefined) => Promise<Stored
           // Storage is away; what changes meanwhile is still changed later.
           from = undefined
         }
-        await delay(PAUSE_MS, undefined, { signal }).catch(() => undefined)
+        const pause = Math.max(PAUSE_MS, PAUSE_FACTOR * (performance.now() - begun))
+        await delay(pause, undefined, { signal }).catch(() => undefined)
       }
     },
     compare(records) {
