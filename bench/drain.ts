@@ -3,7 +3,7 @@ import { measurePairs } from './pairs.ts'
 import { ratioRow } from './report.ts'
 import type { Section } from './section.ts'
 
-const ORDERS = 1000
+const ORDERS = 500
 
 /** Orders a second from the queue to their records, through the whole app, and through a bare loop. */
 export const queueDrain: Section = {

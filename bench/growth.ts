@@ -25,10 +25,10 @@ export const growth: Section = {
   run: async (bench) => [...(await drains(bench)), ...(await lookups(bench))],
 }
 
-async function drains({ apps, pairs, signal, atEnd, note }: Bench): Promise<Row[]> {
+async function drains({ apps, pairs, longest, signal, atEnd, note }: Bench): Promise<Row[]> {
   const rows: Row[] = []
   const medians: { readonly orders: number; readonly perOrder: number; readonly ratio: number }[] = []
-  for (const { orders, times } of BACKLOGS) {
+  for (const { orders, times } of BACKLOGS.filter((backlog) => backlog.orders <= longest)) {
     const measured: Pair<number>[] = []
     for (let time = 0; time < Math.min(pairs, times); time++) {
       note(`${orders} queued orders, ${time + 1} of ${Math.min(pairs, times)}`)

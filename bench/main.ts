@@ -33,6 +33,7 @@ async function run(options: BenchOptions): Promise<readonly Row[]> {
         rows.push(
           ...(await section.run({
             pairs: options.pairs,
+            longest: options.longest,
             apps,
             folder,
             signal: stopping.signal,

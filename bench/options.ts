@@ -5,6 +5,8 @@ import type { Section } from './section.ts'
 export interface BenchOptions {
   readonly sections: readonly Section[]
   readonly pairs: number
+  /** Queues longer than this are left out of the growth. */
+  readonly longest: number
   readonly json: boolean
 }
 
@@ -14,6 +16,7 @@ export class BenchArgumentError extends Error {
 }
 
 const DEFAULT_PAIRS = 15
+const DEFAULT_LONGEST = 50_000
 
 /** The help text. */
 export function usage(sections: readonly Section[]): string {
@@ -23,6 +26,7 @@ export function usage(sections: readonly Section[]): string {
     'Measures the app against the least there can be: pairs taken alternately in one run, median and quartiles.',
     '  --only a,c      only these sections',
     `  --pairs ${DEFAULT_PAIRS}      pairs of measurements (fewer show only whether it runs)`,
+    `  --longest ${DEFAULT_LONGEST} the longest queue that f drains: that one takes ten minutes`,
     '  --json          the figures as JSON, without the table',
     '',
     ...sections.map(({ letter, title }) => `  ${letter}  ${title}`),
@@ -42,6 +46,7 @@ export function readOptions(args: readonly string[], sections: readonly Section[
       options: {
         only: { type: 'string' },
         pairs: { type: 'string', default: String(DEFAULT_PAIRS) },
+        longest: { type: 'string', default: String(DEFAULT_LONGEST) },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -54,7 +59,11 @@ export function readOptions(args: readonly string[], sections: readonly Section[
   if (!Number.isInteger(pairs) || pairs < 1) {
     throw new BenchArgumentError(`--pairs is a whole number from 1, not "${values.pairs}".`)
   }
-  return { sections: chosen(values.only, sections), pairs, json: values.json }
+  const longest = Number(values.longest)
+  if (!Number.isInteger(longest) || longest < 1000) {
+    throw new BenchArgumentError(`--longest is a whole number from 1000, not "${values.longest}".`)
+  }
+  return { sections: chosen(values.only, sections), pairs, longest, json: values.json }
 }
 
 function chosen(only: string | undefined, sections: readonly Section[]): readonly Section[] {

@@ -5,6 +5,8 @@ import type { Row } from './report.ts'
 export interface Bench {
   /** Pairs of measurements; at least 15 for figures to be quoted. */
   readonly pairs: number
+  /** The longest queue that is drained. */
+  readonly longest: number
   readonly apps: Apps
   /** A folder that goes when the run ends. */
   readonly folder: string
