@@ -20,12 +20,20 @@ export interface Journal {
   deliveries(messageText: string): number
   /** The highest dequeue count of all. */
   mostDeliveries(): number
-  /** Whether a storage request about this order met a fault between these times of `performance.now()`. */
+  /** How many requests storage itself took too long to answer. */
+  slowAnswers(): number
+  /**
+   * Whether a storage request about this order met a fault, or storage itself was too slow, between these times of
+   * `performance.now()`.
+   */
   faultBetween(id: string, begun: number, ended: number): boolean
 }
 
 /** Stands for the order in requests that make a table or a queue: every order needs them. */
 const SET_UP = '/'
+
+/** The app gives a storage operation 2 s, in which it is tried up to three times. */
+const SLOW_ANSWER_MS = 1000
 
 /** An empty journal. */
 export function createJournal(): Journal {
@@ -35,6 +43,7 @@ export function createJournal(): Journal {
   const deliveries = new Map<string, number>()
   const faulted = new Map<string, { readonly begun: number; readonly ended: number }[]>()
   let requests = 0
+  let slowAnswers = 0
 
   function noteWrite(id: string, request: ProxiedRequest): void {
     const before = processedWrites.get(id) ?? 0
@@ -48,6 +57,7 @@ export function createJournal(): Journal {
     faults,
     writtenAfterProcessed,
     requests: () => requests,
+    slowAnswers: () => slowAnswers,
     processedWrites: (id) => processedWrites.get(id) ?? 0,
     deliveries: (text) => deliveries.get(text) ?? 0,
     mostDeliveries: () => Math.max(0, ...deliveries.values()),
@@ -60,7 +70,9 @@ export function createJournal(): Journal {
       requests++
       const id = orderIdOf(service, request)
       if (fault !== 'pass') faults.set(fault, (faults.get(fault) ?? 0) + 1)
-      if (id !== undefined && (fault !== 'pass' || answer === undefined)) {
+      const slow = fault === 'pass' && performance.now() - begun > SLOW_ANSWER_MS
+      if (slow) slowAnswers++
+      if (id !== undefined && (fault !== 'pass' || answer === undefined || slow)) {
         const list = faulted.get(id) ?? []
         list.push({ begun, ended: performance.now() })
         faulted.set(id, list)

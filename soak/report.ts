@@ -50,6 +50,8 @@ export function soakRows(options: SoakOptions, result: SoakResult): Rows {
     ['host killed', blows.hostKills],
     ['outages', [...blows.outages].map(([what, times]) => `${times} × ${what}`).join('; ') || 0],
     ['storage requests', result.storageRequests],
+    ['storage itself slower than 1 s', result.slowStorageAnswers],
+    ['longest queue', result.longestQueue],
     ['faults injected', [...result.faults].map(([kind, times]) => `${times} ${kind}`).join(', ') || 0],
     ['maxDequeueCount', result.maxDequeueCount],
     ['seconds', `${seconds.toFixed(0)} sending, ${(result.totalMs / 1000).toFixed(0)} in all`],

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { maxDequeueCount } from '../src/hostSettings.ts'
 import { account, type Account } from './account.ts'
+import { createBacklog } from './backlog.ts'
 import { createChaos, type Blows } from './chaos.ts'
 import type { FinalState } from './evidence.ts'
 import type { FaultKind } from './faultProxy.ts'
@@ -36,6 +37,9 @@ export interface SoakResult {
   readonly blows: Blows
   readonly faults: ReadonlyMap<FaultKind, number>
   readonly storageRequests: number
+  readonly slowStorageAnswers: number
+  /** The most messages that were seen on `orders`. */
+  readonly longestQueue: number
   /** How often the watcher looked at a processed record again. */
   readonly looks: number
   readonly expiringPoison: number
@@ -51,6 +55,8 @@ export type Progress = (stage: 'sending' | 'draining' | 'looking up', done: numb
 
 /** How many tasks are on their way at a time. */
 const LANES = 24
+/** Messages on the queue from which on the lanes wait. */
+const MAX_BACKLOG = 400
 /** How long the queue may take to be empty when all faults are over. */
 const DRAIN_LIMIT_MS = 180_000
 /** Killing the host leaves its messages leased; the real lease is 10 minutes. */
@@ -87,7 +93,8 @@ export async function soak(
   const reader = storageReader(system.directConnection)
   const watcher = createWatcher((from) => system.whileStorageRuns(() => reader.page(from)))
   const watching = new AbortController()
-  const watched = watcher.run(watching.signal)
+  const backlog = createBacklog(() => system.whileStorageRuns(() => reader.waiting()), MAX_BACKLOG)
+  const watched = Promise.all([watcher.run(watching.signal), backlog.run(watching.signal)])
 
   const work = async (): Promise<SoakResult> => {
     const sender = createSender({
@@ -101,6 +108,7 @@ export async function soak(
     let sent = 0
     await Promise.all([
       inLanes(tasks, over, async (task) => {
+        await backlog.room(over)
         await sender.send(task)
         onProgress('sending', ++sent, tasks.length)
       }),
@@ -131,6 +139,8 @@ export async function soak(
       blows: chaos.done,
       faults: journal.faults,
       storageRequests: journal.requests(),
+      slowStorageAnswers: journal.slowAnswers(),
+      longestQueue: backlog.longest(),
       looks: watcher.looks(),
       expiringPoison: poison.expiring,
       maxDequeueCount: maxDequeueCount(environment),
