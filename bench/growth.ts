@@ -41,6 +41,7 @@ async function drains({ apps, pairs, longest, signal, atEnd, note }: Bench): Pro
         for (const step of ends.reverse()) await step()
       }
       atEnd(end)
+      if (signal.aborted && rows.length > 0) return rows
       const consumers = await startConsumers({ apps, signal, atEnd: (step) => ends.push(step) })
       const perOrder = (who: 'ours' | 'bare') => async () =>
         (await consumers.drain(who, orders, `${who}-${time}`)) / orders

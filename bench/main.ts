@@ -17,6 +17,7 @@ async function run(options: BenchOptions): Promise<readonly Row[]> {
       stopping.abort(new Error('The run was stopped.'))
     })
   }
+  const stopped = () => stopping.signal.aborted
   const endFrom = async (first: number) => {
     for (const end of ends.splice(first).reverse()) await end()
   }
@@ -27,6 +28,8 @@ async function run(options: BenchOptions): Promise<readonly Row[]> {
     const apps = await buildApps(folder)
     const rows: Row[] = []
     for (const section of options.sections) {
+      // Stopped with Ctrl-C: what has been measured is shown.
+      if (stopped()) break
       note(`${section.letter}. ${section.title}`)
       const atEnd = (end: () => Promise<unknown>) => ends.push(end)
       try {
@@ -41,6 +44,8 @@ async function run(options: BenchOptions): Promise<readonly Row[]> {
             note,
           })),
         )
+      } catch (error) {
+        if (!stopped() || rows.length === 0) throw error
       } finally {
         await endFrom(1)
       }

@@ -16,7 +16,8 @@ export type Measure<T> = (round: number) => Promise<T>
 
 /**
  * Measures two subjects alternately, so that whatever else the machine does meets both alike. Who goes first changes
- * from pair to pair. One round of each goes before and is not counted.
+ * from pair to pair. One round of each goes before and is not counted. When the run is stopped, what has been measured
+ * till then counts.
  */
 export async function measurePairs<T>(
   count: number,
@@ -29,15 +30,19 @@ export async function measurePairs<T>(
     await ours(-1)
   }
   const pairs: Pair<T>[] = []
-  for (let round = 0; round < count; round++) {
-    options.signal?.throwIfAborted()
-    if (round % 2 === 0) {
-      const second = await base(round)
-      pairs.push({ ours: await ours(round), base: second })
-    } else {
-      const first = await ours(round)
-      pairs.push({ ours: first, base: await base(round) })
+  try {
+    for (let round = 0; round < count; round++) {
+      options.signal?.throwIfAborted()
+      if (round % 2 === 0) {
+        const second = await base(round)
+        pairs.push({ ours: await ours(round), base: second })
+      } else {
+        const first = await ours(round)
+        pairs.push({ ours: first, base: await base(round) })
+      }
     }
+  } catch (error) {
+    if (options.signal?.aborted !== true || pairs.length === 0) throw error
   }
   return pairs
 }
