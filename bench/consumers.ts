@@ -81,12 +81,15 @@ export async function startConsumers(options: {
     [connectionString, BARE_QUEUE, BARE_TABLE, String(batchSize), String(newBatchThreshold)],
     { execArgv: ['--disable-warning=ExperimentalWarning'] },
   )
-  atEnd(async () => {
-    const ended = once(loop, 'exit')
-    loop.kill('SIGKILL')
-    await ended
+  const died = once(loop, 'exit').then(() => {
+    throw new Error('The bare loop has ended: what it said is above.')
   })
-  await once(loop, 'message')
+  died.catch(() => undefined)
+  atEnd(async () => {
+    loop.kill('SIGKILL')
+    await died.catch(() => undefined)
+  })
+  await Promise.race([once(loop, 'message'), died])
 
   const consumers: Readonly<Record<'ours' | 'bare', Consumer>> = {
     ours: { queue: queues.getQueueClient(ORDERS_QUEUE), pause: host.pause, resume: host.resume },
@@ -103,7 +106,7 @@ export async function startConsumers(options: {
     const { resume, pause } = consumers[who]
     resume()
     try {
-      return await act()
+      return await Promise.race([act(), died])
     } finally {
       pause()
     }

@@ -20,8 +20,16 @@ let slotFree: () => void = () => undefined
 
 async function settle(message: DequeuedMessageItem): Promise<void> {
   const order = JSON.parse(Buffer.from(message.messageText, 'base64').toString()) as { id: string }
-  await table.createEntity({ partitionKey: partitionKey(order.id), rowKey: order.id, ...order })
-  await queue.deleteMessage(message.messageId, message.popReceipt)
+  const entity = { partitionKey: partitionKey(order.id), rowKey: order.id, ...order }
+  // The client sends again what got no answer, and is told then that it is there, or gone, already.
+  await table.createEntity(entity).catch(unless(409))
+  await queue.deleteMessage(message.messageId, message.popReceipt).catch(unless(404))
+}
+
+function unless(status: number): (error: unknown) => void {
+  return (error) => {
+    if ((error as { statusCode?: number }).statusCode !== status) throw error
+  }
 }
 
 process.send?.('ready')
