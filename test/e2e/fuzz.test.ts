@@ -148,6 +148,11 @@ const body = '{"id":"raw","item":"widget"}'
 const rawRequest = fc
   .oneof(
     fc.constantFrom(
+      // A Host that is none.
+      'GET /api/hello HTTP/1.1\r\nHost: a b/../?@\r\nConnection: close\r\n\r\n',
+      'GET /api/hello HTTP/1.1\r\nHost: [::1\r\nConnection: close\r\n\r\n',
+      'GET /api/hello HTTP/1.1\r\nHost: a:99999\r\nConnection: close\r\n\r\n',
+      'GET /api/hello HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n',
       // Lengths that are not the body's.
       `${POST}Content-Length: 5\r\n\r\n${body}`,
       `${POST}Content-Length: 500\r\n\r\n${body}`,

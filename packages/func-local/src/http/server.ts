@@ -17,6 +17,7 @@ export interface HttpServer {
 /** The port is taken, or may not be used. */
 export class PortError extends Error {}
 
+const BAD_REQUEST = 400
 const UNAUTHORIZED = 401
 const NOT_FOUND = 404
 const INTERNAL_ERROR = 500
@@ -70,6 +71,11 @@ export async function openHttpServer(
   }
 
   async function dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!isHost(request.headers.host ?? '')) {
+      request.resume()
+      writeStatus(response, BAD_REQUEST)
+      return
+    }
     const target = pathOf(request.url ?? '/')
     const end = target.search(/[?#]/)
     const path = end < 0 ? target : target.slice(0, end)
@@ -91,6 +97,11 @@ export async function openHttpServer(
     request.resume()
     writeStatus(response, NOT_FOUND)
   }
+}
+
+/** RFC 9112 §3.2: a server answers 400 to a Host header whose value is not a host, with a port or without. */
+function isHost(value: string): boolean {
+  return value === '' || (!/[\s/?#@\\]/.test(value) && URL.canParse(`http://${value}`))
 }
 
 function matched(
