@@ -81,8 +81,8 @@ export async function startConsumers(options: {
     [connectionString, BARE_QUEUE, BARE_TABLE, String(batchSize), String(newBatchThreshold)],
     { execArgv: ['--disable-warning=ExperimentalWarning'] },
   )
-  const died = once(loop, 'exit').then(() => {
-    throw new Error('The bare loop has ended: what it said is above.')
+  const died = once(loop, 'exit').then(([code, signal]: (string | number | null)[]) => {
+    throw new Error(`The bare loop has ended (${String(signal ?? code)}); what it said is above.`)
   })
   died.catch(() => undefined)
   atEnd(async () => {
