@@ -71,7 +71,7 @@ function azureCliBicep(): string {
   return file
 }
 
-/** https://www.nuget.org/packages?q=Azure.Bicep.CommandLine */
+/** The NuGet package of the official CLI, one for each platform. */
 async function nugetBicep(): Promise<string> {
   const platform =
     new Map<string, string>([
