@@ -60,14 +60,26 @@ const usedModules: esbuild.Plugin = {
   name: 'used modules',
   setup(bundling) {
     const source = path.join(ROOT, 'src') + path.sep
-    bundling.onResolve(
-      { filter: /^\.\.?\/|^@azure\/functions$/ },
-      async ({ path: name, pluginData, ...args }) => {
-        if (pluginData === usedModules || !args.importer.startsWith(source)) return undefined
-        const { path: file, errors } = await bundling.resolve(name, { ...args, pluginData: usedModules })
-        return { path: file, errors, sideEffects: false }
-      },
+    bundling.onResolve({ filter: /^@azure\/functions$/ }, ({ importer, kind }) =>
+      kind === 'import-statement' && importer.startsWith(source)
+        ? { path: 'library', namespace: 'used names', sideEffects: false }
+        : undefined,
     )
+    // The library is CommonJS: every module that imports it would copy all it exports when it is loaded.
+    bundling.onLoad({ filter: /^library$/, namespace: 'used names' }, async () => ({
+      contents: [
+        `const library = require('@azure/functions')`,
+        ...Object.keys((await import('@azure/functions')).default).map(
+          (name) => `export const ${name} = /* @__PURE__ */ (() => library.${name})()`,
+        ),
+      ].join('\n'),
+      resolveDir: ROOT,
+    }))
+    bundling.onResolve({ filter: /^\.\.?\// }, async ({ path: name, pluginData, ...args }) => {
+      if (pluginData === usedModules || !args.importer.startsWith(source)) return undefined
+      const { path: file, errors } = await bundling.resolve(name, { ...args, pluginData: usedModules })
+      return { path: file, errors, sideEffects: false }
+    })
   },
 }
 

@@ -1,5 +1,6 @@
 import { app, type HttpHandler } from '@azure/functions'
 import { contentSecurityPolicy } from '../docs/contentSecurityPolicy.ts'
+import { withBindingName } from './binding.ts'
 
 /** `GET /api/docs`: a page to read the API on, and to try it; loaded when it is asked for. */
 export const docsHandler: HttpHandler = async () => {
@@ -17,5 +18,5 @@ export const docsHandler: HttpHandler = async () => {
 
 /** Registers `docs`: anonymous, since it shows no order; trying one needs a key. */
 export function registerDocs(handler: HttpHandler): void {
-  app.http('docs', { methods: ['GET'], authLevel: 'anonymous', handler })
+  app.http('docs', withBindingName('request', { methods: ['GET'], authLevel: 'anonymous', handler }))
 }

@@ -1,5 +1,6 @@
 import { app, type HttpHandler } from '@azure/functions'
 import type { OrderService } from '../service.ts'
+import { withBindingName } from './binding.ts'
 
 /** `GET /api/hello?name=`: a greeting, as a JSON string. */
 export function helloHandler(service: OrderService): HttpHandler {
@@ -8,5 +9,5 @@ export function helloHandler(service: OrderService): HttpHandler {
 
 /** Registers `hello`: anonymous, and touching no storage, so it also tells whether the app is up. */
 export function registerHello(handler: HttpHandler): void {
-  app.http('hello', { methods: ['GET'], authLevel: 'anonymous', handler })
+  app.http('hello', withBindingName('request', { methods: ['GET'], authLevel: 'anonymous', handler }))
 }

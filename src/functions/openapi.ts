@@ -1,4 +1,5 @@
 import { app, type HttpHandler } from '@azure/functions'
+import { withBindingName } from './binding.ts'
 
 /** `GET /api/openapi.json`: the API in OpenAPI 3.1; loaded when it is asked for. */
 export const openApiHandler: HttpHandler = async () => {
@@ -8,10 +9,13 @@ export const openApiHandler: HttpHandler = async () => {
 
 /** Registers `openapi`: anonymous, since it shows no order. */
 export function registerOpenApi(handler: HttpHandler): void {
-  app.http('openapi', {
-    methods: ['GET'],
-    authLevel: 'anonymous',
-    route: 'openapi.json',
-    handler,
-  })
+  app.http(
+    'openapi',
+    withBindingName('request', {
+      methods: ['GET'],
+      authLevel: 'anonymous',
+      route: 'openapi.json',
+      handler,
+    }),
+  )
 }

@@ -5,6 +5,7 @@ import { prefersAsync, readOrder } from '../orderRequest.ts'
 import { RETRY_AFTER_SECONDS } from '../problem.ts'
 import type { OrderService } from '../service.ts'
 import { answering } from './http.ts'
+import { withBindingName } from './binding.ts'
 
 /** `POST /api/order`: processes an order now, or with `Prefer: respond-async` accepts it for the queue. */
 export function orderHandler(service: OrderService): HttpHandler {
@@ -33,5 +34,5 @@ function acceptedResponse(request: HttpRequest, order: OrderRecord): HttpRespons
 
 /** Registers `order`. */
 export function registerOrder(handler: HttpHandler): void {
-  app.http('order', { methods: ['POST'], authLevel: 'function', handler })
+  app.http('order', withBindingName('request', { methods: ['POST'], authLevel: 'function', handler }))
 }

@@ -2,6 +2,7 @@ import { app, type InvocationContext, type StorageQueueHandler } from '@azure/fu
 import { failureOf, logOrder, type OrderEvent } from '../log.ts'
 import type { OrderService } from '../service.ts'
 import { ORDERS_QUEUE, STORAGE_CONNECTION } from '../storage/names.ts'
+import { withBindingName } from './binding.ts'
 
 /**
  * Storage queue trigger on `orders`: processes one queued order. `maxDequeueCount` is the host's: the last delivery is
@@ -59,5 +60,5 @@ export function registerOrderProcessor(handler: StorageQueueHandler<Uint8Array>)
     // https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Description/FunctionMetadata.cs
     dataType: 'binary',
   }
-  app.storageQueue('orderProcessor', { ...trigger, handler })
+  app.storageQueue('orderProcessor', withBindingName('message', { ...trigger, handler }))
 }

@@ -2,6 +2,7 @@ import { app, type HttpHandler } from '@azure/functions'
 import { RETRY_AFTER_SECONDS } from '../problem.ts'
 import type { OrderService } from '../service.ts'
 import { answering } from './http.ts'
+import { withBindingName } from './binding.ts'
 
 /** `GET /api/order/{id}`: the record under an id. */
 export function orderStatusHandler(service: OrderService): HttpHandler {
@@ -20,10 +21,13 @@ export function orderStatusHandler(service: OrderService): HttpHandler {
 
 /** Registers `orderStatus`. */
 export function registerOrderStatus(handler: HttpHandler): void {
-  app.http('orderStatus', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'order/{id}',
-    handler,
-  })
+  app.http(
+    'orderStatus',
+    withBindingName('request', {
+      methods: ['GET'],
+      authLevel: 'function',
+      route: 'order/{id}',
+      handler,
+    }),
+  )
 }
