@@ -48,7 +48,8 @@ export async function startBenchHost(options: {
 }): Promise<BenchHost> {
   const { host, app, environment, firstCall, flags = [] } = options
   const port = await freePort()
-  const log = path.join(app, `host-${port}.log`)
+  // Not in the app's folder, which the host watches: every line would be a change to look at.
+  const log = path.join(path.dirname(app), `host-${port}.log`)
   const output = openSync(log, 'w')
   const begun = performance.now()
   const child = spawn(process.execPath, [host, 'start', '--port', String(port), ...flags], {

@@ -13,18 +13,40 @@ const LOADS = [
 ] as const
 /** Both take so many turns within a pair, some hundred milliseconds each. */
 const TURNS = 10
+/** Calls of each kind before anything is measured, so many at a time. */
+const WARM_UP = { concurrency: 32, calls: 2000 } as const
 /** Azurite writes some hundred records a second. */
 const AZURITE_PART = 1 / 4
 
+const NOOP = { get: requestBytes('GET', '/api/noop'), post: requestBytes('POST', '/api/noop', ORDER) }
+const HELLO = requestBytes('GET', '/api/hello')
+const PLACE = requestBytes('POST', '/api/order', ORDER)
+
 interface Subject {
   readonly name: string
-  readonly host: BenchHost
-  /** The same method and body goes to the function that does nothing: the host's work on them is not ours. */
+  readonly app: 'ours' | 'memory'
   readonly request: Buffer
+  /** The same method and body goes to the function that does nothing: the host's work on them is not ours. */
   readonly noop: Buffer
   readonly leastRate?: number
-  readonly part?: number
+  /** Of the calls that the function that does nothing gets. */
+  readonly part: number
 }
+
+const SUBJECTS: readonly Subject[] = [
+  { name: 'hello', app: 'ours', request: HELLO, noop: NOOP.get, leastRate: 0.95, part: 1 },
+  { name: 'order, in memory', app: 'memory', request: PLACE, noop: NOOP.post, leastRate: 0.85, part: 1 },
+  { name: 'order, Azurite', app: 'ours', request: PLACE, noop: NOOP.post, part: AZURITE_PART },
+]
+
+/** What is measured: each subject under each load. */
+const MEASURED = LOADS.flatMap((load) =>
+  SUBJECTS.map((subject) => ({
+    ...load,
+    subject,
+    what: `${subject.name} / no-op, ${load.concurrency} at a time`,
+  })),
+)
 
 /** Calls of a warm app, compared with a function that does nothing, on the same kind of host. */
 export const warmHttp: Section = {
@@ -33,57 +55,74 @@ export const warmHttp: Section = {
   async run({ apps, pairs, signal, atEnd, note }) {
     const azurite = await startAzurite({})
     atEnd(() => azurite.stop())
-    const start = async (app: string, path: string, status: number) => {
-      const firstCall = { path, method: 'GET', status } as const
-      const environment = { AzureWebJobsStorage: azurite.connectionString }
+    const environment = { AzureWebJobsStorage: azurite.connectionString }
+    const start = async (app: string, path: string) => {
+      const firstCall = { path, method: 'GET', status: 200 } as const
       const host = await startBenchHost({ host: apps.host, app, environment, firstCall })
       atEnd(() => host.stop())
       return host
     }
-    const noop = await start(apps.empty, '/api/noop', 200)
-    const memory = await start(apps.memory, '/api/hello', 200)
-    const ours = await start(apps.ours, '/api/hello', 200)
 
-    const get = requestBytes('GET', '/api/noop')
-    const post = requestBytes('POST', '/api/noop', ORDER)
-    const order = requestBytes('POST', '/api/order', ORDER)
-    const subjects: readonly Subject[] = [
-      { name: 'hello', host: ours, request: requestBytes('GET', '/api/hello'), noop: get, leastRate: 0.95 },
-      { name: 'order, in memory', host: memory, request: order, noop: post, leastRate: 0.85 },
-      { name: 'order, Azurite', host: ours, request: order, noop: post, part: AZURITE_PART },
-    ]
-    const rows: Row[] = []
-    for (const { concurrency, calls } of LOADS) {
-      const base = await openHttpLoad(noop.port, concurrency)
-      for (const subject of subjects) {
-        note(`${subject.name}, ${concurrency} at a time`)
-        const load = await openHttpLoad(subject.host.port, concurrency)
-        const count = calls * (subject.part ?? 1)
-        const ourTurn = (part: number) => load.run(Math.ceil(count / part), subject.request)
-        const baseTurn = (part: number) => base.run(Math.ceil(calls / part), subject.noop)
-        await baseTurn(1)
-        await ourTurn(1)
-        const measured: Pair<LoadResult>[] = []
-        while (measured.length < pairs) {
-          signal.throwIfAborted()
-          const turns = await measurePairs(
-            TURNS,
-            () => ourTurn(TURNS),
-            () => baseTurn(TURNS),
-            { warmUp: false },
-          )
-          measured.push({
-            ours: loadResult(turns.map(({ ours }) => ours)),
-            base: loadResult(turns.map(({ base }) => base)),
-          })
+    const measured = new Map<string, Pair<LoadResult>[]>()
+    try {
+      // Which core a process wakes up on, and where its memory lies, stays the same while it lives and weighs more than
+      // what is measured: so every pair has processes of its own.
+      for (let pair = 0; pair < pairs; pair++) {
+        signal.throwIfAborted()
+        note(`pair ${pair + 1} of ${pairs}`)
+        const noop = await start(apps.empty, '/api/noop')
+        const hosts = {
+          memory: await start(apps.memory, '/api/hello'),
+          ours: await start(apps.ours, '/api/hello'),
         }
-        load.close()
-        rows.push(...loadRows(`${subject.name} / no-op, ${concurrency} at a time`, subject, measured))
+        for (const subject of SUBJECTS) {
+          const { concurrency, calls } = WARM_UP
+          await run(noop, concurrency, calls, subject.noop)
+          await run(hosts[subject.app], concurrency, calls * subject.part, subject.request)
+        }
+        for (const { what, ...load } of MEASURED) {
+          const result = await onePair(noop, hosts[load.subject.app], load, signal)
+          measured.set(what, [...(measured.get(what) ?? []), result])
+        }
+        for (const host of [noop, hosts.memory, hosts.ours]) await host.stop()
       }
-      base.close()
+    } catch (error) {
+      if (!signal.aborted || measured.size < MEASURED.length) throw error
     }
-    return rows
+    return MEASURED.flatMap(({ what, subject }) => loadRows(what, subject, measured.get(what) ?? []))
   },
+}
+
+/** One subject and the function that does nothing, in turns. */
+async function onePair(
+  noop: BenchHost,
+  ours: BenchHost,
+  { concurrency, calls, subject }: Omit<(typeof MEASURED)[number], 'what'>,
+  signal: AbortSignal,
+): Promise<Pair<LoadResult>> {
+  const base = await openHttpLoad(noop.port, concurrency)
+  const load = await openHttpLoad(ours.port, concurrency)
+  try {
+    const turns = await measurePairs(
+      TURNS,
+      () => load.run(Math.ceil((calls * subject.part) / TURNS), subject.request),
+      () => base.run(Math.ceil(calls / TURNS), subject.noop),
+      { signal },
+    )
+    return {
+      ours: loadResult(turns.map(({ ours }) => ours)),
+      base: loadResult(turns.map(({ base }) => base)),
+    }
+  } finally {
+    base.close()
+    load.close()
+  }
+}
+
+async function run({ port }: BenchHost, concurrency: number, calls: number, request: Buffer): Promise<void> {
+  const load = await openHttpLoad(port, concurrency)
+  await load.run(calls, request)
+  load.close()
 }
 
 function loadRows(what: string, { leastRate }: Subject, measured: readonly Pair<LoadResult>[]): Row[] {

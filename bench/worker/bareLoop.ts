@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { TableClient } from '@azure/data-tables'
 import { QueueServiceClient, type DequeuedMessageItem } from '@azure/storage-queue'
+import type { Order } from '../../src/order.ts'
 import { partitionKey } from '../../src/storage/tables.ts'
 
 // The least there can be between a queue and a table: receive, insert, delete, with the client libraries as they come.
@@ -19,8 +20,17 @@ let running = 0
 let slotFree: () => void = () => undefined
 
 async function settle(message: DequeuedMessageItem): Promise<void> {
-  const order = JSON.parse(Buffer.from(message.messageText, 'base64').toString()) as { id: string }
-  const entity = { partitionKey: partitionKey(order.id), rowKey: order.id, ...order }
+  const { id, item, quantity } = JSON.parse(Buffer.from(message.messageText, 'base64').toString()) as Order
+  // The record that the app stores: a smaller one would be less work for storage.
+  const entity = {
+    partitionKey: partitionKey(id),
+    rowKey: id,
+    item,
+    quantity,
+    status: 'processed',
+    message: `Order for ${item} processed!`,
+    processedAt: new Date().toISOString(),
+  }
   // The client sends again what got no answer, and is told then that it is there, or gone, already.
   await table.createEntity(entity).catch(unless(409))
   await queue.deleteMessage(message.messageId, message.popReceipt).catch(unless(404))

@@ -1,3 +1,5 @@
+import { withinTime } from '../../src/storage/timeout.ts'
+
 /**
  * Milliseconds one operation may take, its retries included. An operator can wait for longer than an HTTP client, and
  * Azurite with thousands of messages is slow.
@@ -17,7 +19,7 @@ export class StorageTroubleError extends Error {
  */
 export async function storageCall<T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   try {
-    return await call(AbortSignal.timeout(TIMEOUT_MS))
+    return await withinTime(call, TIMEOUT_MS)
   } catch (cause) {
     throw new StorageTroubleError(
       `Storage failed to ${what}: ${firstLine(cause)}. Is it running, and are the settings right? Nothing is lost.`,

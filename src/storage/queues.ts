@@ -7,7 +7,7 @@ import {
 import type { OrderQueues } from '../service.ts'
 import type { StorageAccess } from './access.ts'
 import { ORDERS_QUEUE, POISON_QUEUE } from './names.ts'
-import { operationTimeout, OPERATION_TIMEOUT_MS, RETRIES } from './timeout.ts'
+import { OPERATION_TIMEOUT_MS, RETRIES, withinTime } from './timeout.ts'
 
 /** Makes the clients of the app's queues. Nothing is sent yet. */
 export function queueClients(access: StorageAccess): { orders: QueueClient; poison: QueueClient } {
@@ -37,15 +37,16 @@ export function storageOrderQueues(clients: { orders: QueueClient; poison: Queue
 async function send(queue: QueueClient, message: Uint8Array): Promise<void> {
   // Base64 is what the Functions host reads queue messages as unless host.json says otherwise.
   const text = Buffer.from(message).toString('base64')
-  const abortSignal = operationTimeout()
-  // Without a time to live of -1 a message is gone after 7 days.
-  const put = () => queue.sendMessage(text, { messageTimeToLive: -1, abortSignal })
-  try {
-    await put()
-  } catch (error) {
-    // https://learn.microsoft.com/rest/api/storageservices/queue-service-error-codes
-    if (!(error instanceof RestError) || error.code !== 'QueueNotFound') throw error
-    await queue.createIfNotExists({ abortSignal })
-    await put()
-  }
+  await withinTime(async (abortSignal) => {
+    // Without a time to live of -1 a message is gone after 7 days.
+    const put = () => queue.sendMessage(text, { messageTimeToLive: -1, abortSignal })
+    try {
+      await put()
+    } catch (error) {
+      // https://learn.microsoft.com/rest/api/storageservices/queue-service-error-codes
+      if (!(error instanceof RestError) || error.code !== 'QueueNotFound') throw error
+      await queue.createIfNotExists({ abortSignal })
+      await put()
+    }
+  })
 }

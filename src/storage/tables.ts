@@ -3,18 +3,19 @@ import { RestError, type TableClient, type TableEntity } from '@azure/data-table
 import * as v from 'valibot'
 import { orderRecordSchema, type OrderRecord } from '../order.ts'
 import type { OrderRecords, WriteResult } from '../service.ts'
-import { operationTimeout } from './timeout.ts'
+import { withinTime } from './timeout.ts'
 
 /** Order records in an Azure Storage table, which is created on first use when it is missing. */
 export function tableOrderRecords(table: TableClient): OrderRecords {
   async function write(operation: (abortSignal: AbortSignal) => Promise<unknown>): Promise<WriteResult> {
-    const abortSignal = operationTimeout()
     try {
-      await operation(abortSignal).catch(async (error: unknown) => {
-        if (!isMissing(error, 'TableNotFound')) throw error
-        await table.createTable({ abortSignal })
-        await operation(abortSignal)
-      })
+      await withinTime((abortSignal) =>
+        operation(abortSignal).catch(async (error: unknown) => {
+          if (!isMissing(error, 'TableNotFound')) throw error
+          await table.createTable({ abortSignal })
+          await operation(abortSignal)
+        }),
+      )
       return { written: true }
     } catch (cause) {
       return { written: false, cause }
@@ -24,7 +25,9 @@ export function tableOrderRecords(table: TableClient): OrderRecords {
   return {
     async read(id) {
       try {
-        const entity = await table.getEntity(partitionKey(id), id, { abortSignal: operationTimeout() })
+        const entity = await withinTime((abortSignal) =>
+          table.getEntity(partitionKey(id), id, { abortSignal }),
+        )
         return { record: toRecord(entity), etag: entity.etag }
       } catch (error) {
         if (isMissing(error, 'ResourceNotFound') || isMissing(error, 'TableNotFound')) return undefined

@@ -423,7 +423,7 @@ describe('poison redrive', () => {
 
     // What the last kill hid comes back after a second.
     await delay(1500)
-    expect((await poison(['redrive', '--all'])).code).toBe(0)
+    expect(await poison(['redrive', '--all'])).toMatchObject({ code: 0, error: '' })
     expect(await count(storage.poison)).toBe(0)
     const moved = await drain(storage.orders)
     expect(new Set(moved.map((message) => message.text))).toStrictEqual(new Set(messages.values()))
