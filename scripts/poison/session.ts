@@ -6,7 +6,7 @@ import { concurrently } from './concurrently.ts'
 import { diagnoser } from './diagnosis.ts'
 import type { Entry } from './listing.ts'
 import { openPoisonQueue, type PoisonMessage } from './poisonQueue.ts'
-import { storageCall } from './storageCall.ts'
+import { STORAGE_CALL_MS, storageCall } from './storageCall.ts'
 
 /** Something a person has to put right. Its message is all they see. */
 export class PoisonCommandError extends Error {
@@ -55,8 +55,8 @@ export async function withPoisonQueue<T>(
   process.on('SIGTERM', stop)
 
   const queue = await openPoisonQueue(clients.poison, holdSeconds, () => stopping)
-  const queues = storageOrderQueues(clients)
-  const diagnosis = diagnoser(tableOrderRecords(clients.table))
+  const queues = storageOrderQueues(clients, STORAGE_CALL_MS)
+  const diagnosis = diagnoser(tableOrderRecords(clients.table, STORAGE_CALL_MS))
   const diagnose = async (message: PoisonMessage) => ({ message, diagnosis: await diagnosis(message) })
 
   // Send, then delete: killed between the two, the message is there twice, and never not at all.

@@ -4,7 +4,7 @@ import { withinTime } from '../../src/storage/timeout.ts'
  * Milliseconds one operation may take, its retries included. An operator can wait for longer than an HTTP client, and
  * Azurite with thousands of messages is slow.
  */
-const TIMEOUT_MS = 30_000
+export const STORAGE_CALL_MS = 30_000
 
 /** Storage gave no answer, or one that helps nobody. The message is a line for a person. */
 export class StorageTroubleError extends Error {
@@ -19,7 +19,7 @@ export class StorageTroubleError extends Error {
  */
 export async function storageCall<T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   try {
-    return await withinTime(call, TIMEOUT_MS)
+    return await withinTime(call, STORAGE_CALL_MS)
   } catch (cause) {
     throw new StorageTroubleError(
       `Storage failed to ${what}: ${firstLine(cause)}. Is it running, and are the settings right? Nothing is lost.`,

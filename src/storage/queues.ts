@@ -26,15 +26,22 @@ export function queueClients(access: StorageAccess): { orders: QueueClient; pois
   return { orders: queues.getQueueClient(ORDERS_QUEUE), poison: queues.getQueueClient(POISON_QUEUE) }
 }
 
-/** The queue a message goes to, and the one it can't be processed from; created on first use when missing. */
-export function storageOrderQueues(clients: { orders: QueueClient; poison: QueueClient }): OrderQueues {
+/**
+ * The queue a message goes to, and the one it can't be processed from; created on first use when missing.
+ *
+ * @param milliseconds one operation may take
+ */
+export function storageOrderQueues(
+  clients: { orders: QueueClient; poison: QueueClient },
+  milliseconds?: number,
+): OrderQueues {
   return {
-    send: (message) => send(clients.orders, message),
-    poison: (message) => send(clients.poison, message),
+    send: (message) => send(clients.orders, message, milliseconds),
+    poison: (message) => send(clients.poison, message, milliseconds),
   }
 }
 
-async function send(queue: QueueClient, message: Uint8Array): Promise<void> {
+async function send(queue: QueueClient, message: Uint8Array, milliseconds?: number): Promise<void> {
   // Base64 is what the Functions host reads queue messages as unless host.json says otherwise.
   const text = Buffer.from(message).toString('base64')
   await withinTime(async (abortSignal) => {
@@ -48,5 +55,5 @@ async function send(queue: QueueClient, message: Uint8Array): Promise<void> {
       await queue.createIfNotExists({ abortSignal })
       await put()
     }
-  })
+  }, milliseconds)
 }

@@ -5,16 +5,22 @@ import { orderRecordSchema, type OrderRecord } from '../order.ts'
 import type { OrderRecords, WriteResult } from '../service.ts'
 import { withinTime } from './timeout.ts'
 
-/** Order records in an Azure Storage table, which is created on first use when it is missing. */
-export function tableOrderRecords(table: TableClient): OrderRecords {
+/**
+ * Order records in an Azure Storage table, which is created on first use when it is missing.
+ *
+ * @param milliseconds one operation may take
+ */
+export function tableOrderRecords(table: TableClient, milliseconds?: number): OrderRecords {
   async function write(operation: (abortSignal: AbortSignal) => Promise<unknown>): Promise<WriteResult> {
     try {
-      await withinTime((abortSignal) =>
-        operation(abortSignal).catch(async (error: unknown) => {
-          if (!isMissing(error, 'TableNotFound')) throw error
-          await table.createTable({ abortSignal })
-          await operation(abortSignal)
-        }),
+      await withinTime(
+        (abortSignal) =>
+          operation(abortSignal).catch(async (error: unknown) => {
+            if (!isMissing(error, 'TableNotFound')) throw error
+            await table.createTable({ abortSignal })
+            await operation(abortSignal)
+          }),
+        milliseconds,
       )
       return { written: true }
     } catch (cause) {
@@ -25,8 +31,9 @@ export function tableOrderRecords(table: TableClient): OrderRecords {
   return {
     async read(id) {
       try {
-        const entity = await withinTime((abortSignal) =>
-          table.getEntity(partitionKey(id), id, { abortSignal }),
+        const entity = await withinTime(
+          (abortSignal) => table.getEntity(partitionKey(id), id, { abortSignal }),
+          milliseconds,
         )
         return { record: toRecord(entity), etag: entity.etag }
       } catch (error) {
