@@ -39,15 +39,6 @@ const SUBJECTS: readonly Subject[] = [
   { name: 'order, Azurite', app: 'ours', request: PLACE, noop: NOOP.post, part: AZURITE_PART },
 ]
 
-/** What is measured: each subject under each load. */
-const MEASURED = LOADS.flatMap((load) =>
-  SUBJECTS.map((subject) => ({
-    ...load,
-    subject,
-    what: `${subject.name} / no-op, ${load.concurrency} at a time`,
-  })),
-)
-
 /** Calls of a warm app, compared with a function that does nothing, on the same kind of host. */
 export const warmHttp: Section = {
   letter: 'c',
@@ -63,33 +54,31 @@ export const warmHttp: Section = {
       return host
     }
 
-    const measured = new Map<string, Pair<LoadResult>[]>()
-    try {
-      // Which core a process wakes up on, and where its memory lies, stays the same while it lives and weighs more than
-      // what is measured: so every pair has processes of its own.
+    const rows: Row[] = []
+    for (const subject of SUBJECTS) {
+      const measured = LOADS.map((): Pair<LoadResult>[] => [])
+      // How many calls a process has had, and so how much of it V8 has optimized, weighs more than what is measured: every
+      // pair has processes of its own, and both get the same number of calls to warm up.
       for (let pair = 0; pair < pairs; pair++) {
+        if (signal.aborted && rows.length > 0) return rows
         signal.throwIfAborted()
-        note(`pair ${pair + 1} of ${pairs}`)
+        note(`${subject.name}, pair ${pair + 1} of ${pairs}`)
         const noop = await start(apps.empty, '/api/noop')
-        const hosts = {
-          memory: await start(apps.memory, '/api/hello'),
-          ours: await start(apps.ours, '/api/hello'),
+        const ours = await start(apps[subject.app], '/api/hello')
+        await warmUp(noop, subject.noop, signal)
+        await warmUp(ours, subject.request, signal)
+        for (const [index, load] of LOADS.entries()) {
+          measured[index]?.push(await onePair(noop, ours, { ...load, subject }, signal))
         }
-        for (const subject of SUBJECTS) {
-          const { concurrency, calls } = WARM_UP
-          await run(noop, concurrency, calls, subject.noop)
-          await run(hosts[subject.app], concurrency, calls * subject.part, subject.request)
-        }
-        for (const { what, ...load } of MEASURED) {
-          const result = await onePair(noop, hosts[load.subject.app], load, signal)
-          measured.set(what, [...(measured.get(what) ?? []), result])
-        }
-        for (const host of [noop, hosts.memory, hosts.ours]) await host.stop()
+        await noop.stop()
+        await ours.stop()
       }
-    } catch (error) {
-      if (!signal.aborted || measured.size < MEASURED.length) throw error
+      for (const [index, { concurrency }] of LOADS.entries()) {
+        const what = `${subject.name} / no-op, ${concurrency} at a time`
+        rows.push(...loadRows(what, subject, measured[index] ?? []))
+      }
     }
-    return MEASURED.flatMap(({ what, subject }) => loadRows(what, subject, measured.get(what) ?? []))
+    return rows
   },
 }
 
@@ -97,7 +86,7 @@ export const warmHttp: Section = {
 async function onePair(
   noop: BenchHost,
   ours: BenchHost,
-  { concurrency, calls, subject }: Omit<(typeof MEASURED)[number], 'what'>,
+  { concurrency, calls, subject }: (typeof LOADS)[number] & { readonly subject: Subject },
   signal: AbortSignal,
 ): Promise<Pair<LoadResult>> {
   const base = await openHttpLoad(noop.port, concurrency)
@@ -119,9 +108,10 @@ async function onePair(
   }
 }
 
-async function run({ port }: BenchHost, concurrency: number, calls: number, request: Buffer): Promise<void> {
-  const load = await openHttpLoad(port, concurrency)
-  await load.run(calls, request)
+async function warmUp({ port }: BenchHost, request: Buffer, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  const load = await openHttpLoad(port, WARM_UP.concurrency)
+  await load.run(WARM_UP.calls, request)
   load.close()
 }
 
