@@ -65,8 +65,8 @@ export const warmHttp: Section = {
         note(`${subject.name}, pair ${pair + 1} of ${pairs}`)
         const noop = await start(apps.empty, '/api/noop')
         const ours = await start(apps[subject.app], '/api/hello')
-        await warmUp(noop, subject.noop, signal)
-        await warmUp(ours, subject.request, signal)
+        await warmUp(noop, subject.noop)
+        await warmUp(ours, subject.request)
         for (const [index, load] of LOADS.entries()) {
           measured[index]?.push(await onePair(noop, ours, { ...load, subject }, signal))
         }
@@ -108,8 +108,7 @@ async function onePair(
   }
 }
 
-async function warmUp({ port }: BenchHost, request: Buffer, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
+async function warmUp({ port }: BenchHost, request: Buffer): Promise<void> {
   const load = await openHttpLoad(port, WARM_UP.concurrency)
   await load.run(WARM_UP.calls, request)
   load.close()
