@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
 import { ROOT } from '../scripts/build.ts'
-import { startAzurite } from '../scripts/azurite.ts'
+import { startBenchAzurite } from './storage.ts'
 import { ORDERS_QUEUE } from '../src/storage/names.ts'
 import type { Apps } from './apps.ts'
 import { startBenchHost } from './host.ts'
@@ -56,7 +56,7 @@ export async function startConsumers(options: {
   readonly environment?: Readonly<Record<string, string>>
 }): Promise<Consumers> {
   const { apps, signal, atEnd } = options
-  const azurite = await startAzurite({})
+  const azurite = await startBenchAzurite()
   atEnd(() => azurite.stop())
   const { connectionString } = azurite
   const queues = QueueServiceClient.fromConnectionString(connectionString)

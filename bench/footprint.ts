@@ -1,4 +1,4 @@
-import { startAzurite } from '../scripts/azurite.ts'
+import { startBenchAzurite } from './storage.ts'
 import { startBenchHost } from './host.ts'
 import { openHttpLoad, requestBytes } from './httpLoad.ts'
 import { packageSize } from './package.ts'
@@ -21,7 +21,7 @@ export const footprint: Section = {
   title: 'Package and memory',
   async run({ apps, pairs, signal, atEnd }) {
     const size = await packageSize(apps.ours)
-    const azurite = await startAzurite({})
+    const azurite = await startBenchAzurite()
     atEnd(() => azurite.stop())
     const memory = (app: string, ready: string, request: Buffer) => async () => {
       const host = await startBenchHost({

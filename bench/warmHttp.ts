@@ -1,4 +1,4 @@
-import { startAzurite } from '../scripts/azurite.ts'
+import { startBenchAzurite } from './storage.ts'
 import { startBenchHost, type BenchHost } from './host.ts'
 import { loadResult, openHttpLoad, requestBytes, type LoadResult } from './httpLoad.ts'
 import { measurePairs, type Pair } from './pairs.ts'
@@ -44,7 +44,7 @@ export const warmHttp: Section = {
   letter: 'c',
   title: 'Warm HTTP',
   async run({ apps, pairs, signal, atEnd, note }) {
-    const azurite = await startAzurite({})
+    const azurite = await startBenchAzurite()
     atEnd(() => azurite.stop())
     const environment = { AzureWebJobsStorage: azurite.connectionString }
     const start = async (app: string, path: string) => {

@@ -39,12 +39,14 @@ export class AzuriteStartError extends Error {
  * @param options.ports to listen on; 0 picks a free one
  * @param options.location folder of its data; without one it keeps everything in memory
  * @param options.extraArguments more of Azurite's own flags
+ * @param options.preload modules that its process loads before it
  * @throws AzuriteStartError
  */
 export async function startAzurite(options: {
   readonly ports?: Readonly<Record<Service, number>>
   readonly location?: string
   readonly extraArguments?: readonly string[]
+  readonly preload?: readonly string[]
 }): Promise<Azurite> {
   const requested = options.ports ?? { blob: 0, queue: 0, table: 0 }
   const child = fork(
@@ -60,7 +62,9 @@ export async function startAzurite(options: {
     {
       // A group of its own: Ctrl-C in the terminal must not stop it before the host has finished.
       detached: process.platform !== 'win32',
-      execArgv: ['--import', pathToFileURL(path.join(import.meta.dirname, 'lifeline.ts')).href],
+      execArgv: [path.join(import.meta.dirname, 'lifeline.ts'), ...(options.preload ?? [])].flatMap(
+        (module) => ['--import', pathToFileURL(module).href],
+      ),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     },
   )
