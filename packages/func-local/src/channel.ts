@@ -1,7 +1,8 @@
-import { deserialize, serialize } from 'node:v8'
+import { DefaultSerializer, deserialize } from 'node:v8'
 import type { Duplex } from 'node:stream'
 
 const HEADER_BYTES = 4
+const NO_LENGTH = new Uint8Array(HEADER_BYTES)
 
 /** One end of the two-way message stream between host and worker. */
 export interface Channel<Out> {
@@ -46,13 +47,14 @@ export function openChannel<Out, In>(stream: Duplex, receive: (message: In) => v
   return {
     send: (message) => {
       if (!stream.writable) return
-      const body = serialize(message)
-      const header = Buffer.allocUnsafe(HEADER_BYTES)
-      header.writeUInt32LE(body.length, 0)
-      stream.cork()
-      stream.write(header)
-      stream.write(body)
-      stream.uncork()
+      // As `v8.serialize()` does it, behind room for the length: one buffer, one write.
+      const serializer = new DefaultSerializer()
+      serializer.writeRawBytes(NO_LENGTH)
+      serializer.writeHeader()
+      serializer.writeValue(message)
+      const bytes = serializer.releaseBuffer()
+      bytes.writeUInt32LE(bytes.length - HEADER_BYTES, 0)
+      stream.write(bytes)
     },
   }
 }

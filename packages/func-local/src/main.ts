@@ -98,16 +98,26 @@ function stopOnSignals(host: RunningHost): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
 }
 
-/** Standard output that outlives its reader: a closed pipe must not end the host. */
+/**
+ * Standard output that outlives its reader: a closed pipe must not end the host. What is said in one turn of the event
+ * loop is written at once: each write is a call of the operating system, and wakes whoever reads.
+ */
 function standardOutput(): Sink {
   let open = true
+  let pending = ''
+  const flush = (): void => {
+    if (open && pending !== '') process.stdout.write(pending)
+    pending = ''
+  }
+  process.on('exit', flush)
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', () => {
       open = false
     })
   }
   return (text) => {
-    if (open) process.stdout.write(text)
+    if (pending === '') setImmediate(flush)
+    pending += text
   }
 }
 
