@@ -54,9 +54,11 @@ export async function startConsumers(options: {
   readonly atEnd: (end: () => Promise<unknown>) => void
   /** More of the host's settings. */
   readonly environment?: Readonly<Record<string, string>>
+  /** Whether storage is to be as fast when many messages wait as when there are few. */
+  readonly flatQueues?: boolean
 }): Promise<Consumers> {
-  const { apps, signal, atEnd } = options
-  const azurite = await startBenchAzurite()
+  const { apps, signal, atEnd, flatQueues = false } = options
+  const azurite = await startBenchAzurite({ flatQueues })
   atEnd(() => azurite.stop())
   const { connectionString } = azurite
   const queues = QueueServiceClient.fromConnectionString(connectionString)
