@@ -15,6 +15,8 @@ export interface Apps {
   readonly ours: string
   /** `app.http` with one handler that does nothing, bundled the same way. */
   readonly empty: string
+  /** The answers of `hello` and `order`, without the app. */
+  readonly answers: string
   /** Ours on storage in memory, bundled the same way; without the queue's function. */
   readonly memory: string
   /** Ours as the compiler leaves it, on `node_modules`. */
@@ -28,14 +30,15 @@ export async function buildApps(folder: string): Promise<Apps> {
   const building = [
     bundled(path.join(folder, 'ours')),
     bundled(path.join(folder, 'empty'), 'bench/apps/empty.ts'),
+    bundled(path.join(folder, 'answers'), 'bench/apps/answers.ts'),
     bundled(path.join(folder, 'memory'), 'bench/apps/memory.ts'),
     compiled(path.join(folder, 'unbundled')),
     copyHost(path.join(folder, 'func-local')),
   ] as const
   // When one has failed the others have ended, too: the folder can be removed.
   await Promise.allSettled(building)
-  const [ours, empty, memory, unbundled, host] = await Promise.all(building)
-  return { ours, empty, memory, unbundled, host }
+  const [ours, empty, answers, memory, unbundled, host] = await Promise.all(building)
+  return { ours, empty, answers, memory, unbundled, host }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Apps } from './apps.ts'
 import { startBenchAzurite } from './storage.ts'
 import { startBenchHost, type BenchHost } from './host.ts'
 import { loadResult, openHttpLoad, requestBytes, type LoadResult } from './httpLoad.ts'
@@ -18,25 +19,58 @@ const WARM_UP = { concurrency: 32, calls: 2000 } as const
 /** Azurite writes some hundred records a second. */
 const AZURITE_PART = 1 / 4
 
-const NOOP = { get: requestBytes('GET', '/api/noop'), post: requestBytes('POST', '/api/noop', ORDER) }
 const HELLO = requestBytes('GET', '/api/hello')
 const PLACE = requestBytes('POST', '/api/order', ORDER)
+// The same method and body: the host's work on them is not ours.
+const NOOP = { get: requestBytes('GET', '/api/noop'), post: requestBytes('POST', '/api/noop', ORDER) }
+
+/** A function of an app, and the path that says that the app is up. */
+interface Target {
+  readonly app: keyof Omit<Apps, 'host'>
+  readonly request: Buffer
+  readonly firstPath: string
+}
 
 interface Subject {
   readonly name: string
-  readonly app: 'ours' | 'memory'
-  readonly request: Buffer
-  /** The same method and body goes to the function that does nothing: the host's work on them is not ours. */
-  readonly noop: Buffer
-  readonly leastRate?: number
-  /** Of the calls that the function that does nothing gets. */
+  readonly ours: Target
+  readonly base: Target
+  readonly bars?: { readonly leastRate: number; readonly mostP99: number }
+  /** Of the calls that the base gets. */
   readonly part: number
 }
 
+const target = (app: Target['app'], request: Buffer, firstPath = '/api/hello'): Target => ({
+  app,
+  request,
+  firstPath,
+})
+const NOOP_GET = target('empty', NOOP.get, '/api/noop')
+const NOOP_POST = target('empty', NOOP.post, '/api/noop')
+
 const SUBJECTS: readonly Subject[] = [
-  { name: 'hello', app: 'ours', request: HELLO, noop: NOOP.get, leastRate: 0.95, part: 1 },
-  { name: 'order, in memory', app: 'memory', request: PLACE, noop: NOOP.post, leastRate: 0.85, part: 1 },
-  { name: 'order, Azurite', app: 'ours', request: PLACE, noop: NOOP.post, part: AZURITE_PART },
+  {
+    name: 'hello / no-op',
+    ours: target('ours', HELLO),
+    base: NOOP_GET,
+    bars: { leastRate: 0.95, mostP99: 1.3 },
+    part: 1,
+  },
+  {
+    name: 'order, in memory / no-op',
+    ours: target('memory', PLACE),
+    base: NOOP_POST,
+    bars: { leastRate: 0.85, mostP99: 1.3 },
+    part: 1,
+  },
+  { name: 'hello / its answer alone', ours: target('ours', HELLO), base: target('answers', HELLO), part: 1 },
+  {
+    name: 'order, in memory / its answer alone',
+    ours: target('memory', PLACE),
+    base: target('answers', PLACE),
+    part: 1,
+  },
+  { name: 'order, Azurite / no-op', ours: target('ours', PLACE), base: NOOP_POST, part: AZURITE_PART },
 ]
 
 /** Calls of a warm app, compared with a function that does nothing, on the same kind of host. */
@@ -47,9 +81,9 @@ export const warmHttp: Section = {
     const azurite = await startBenchAzurite()
     atEnd(() => azurite.stop())
     const environment = { AzureWebJobsStorage: azurite.connectionString }
-    const start = async (app: string, path: string) => {
+    const start = async ({ app, firstPath: path }: Target) => {
       const firstCall = { path, method: 'GET', status: 200 } as const
-      const host = await startBenchHost({ host: apps.host, app, environment, firstCall })
+      const host = await startBenchHost({ host: apps.host, app: apps[app], environment, firstCall })
       atEnd(() => host.stop())
       return host
     }
@@ -63,18 +97,18 @@ export const warmHttp: Section = {
         if (signal.aborted && rows.length > 0) return rows
         signal.throwIfAborted()
         note(`${subject.name}, pair ${pair + 1} of ${pairs}`)
-        const noop = await start(apps.empty, '/api/noop')
-        const ours = await start(apps[subject.app], '/api/hello')
-        await warmUp(noop, subject.noop)
-        await warmUp(ours, subject.request)
+        const base = await start(subject.base)
+        const ours = await start(subject.ours)
+        await warmUp(base, subject.base.request)
+        await warmUp(ours, subject.ours.request)
         for (const [index, load] of LOADS.entries()) {
-          measured[index]?.push(await onePair(noop, ours, { ...load, subject }, signal))
+          measured[index]?.push(await onePair(base, ours, { ...load, subject }, signal))
         }
-        await noop.stop()
+        await base.stop()
         await ours.stop()
       }
       for (const [index, { concurrency }] of LOADS.entries()) {
-        const what = `${subject.name} / no-op, ${concurrency} at a time`
+        const what = `${subject.name}, ${concurrency} at a time`
         rows.push(...loadRows(what, subject, measured[index] ?? []))
       }
     }
@@ -82,20 +116,20 @@ export const warmHttp: Section = {
   },
 }
 
-/** One subject and the function that does nothing, in turns. */
+/** One subject and what it is compared with, in turns. */
 async function onePair(
-  noop: BenchHost,
+  base: BenchHost,
   ours: BenchHost,
   { concurrency, calls, subject }: (typeof LOADS)[number] & { readonly subject: Subject },
   signal: AbortSignal,
 ): Promise<Pair<LoadResult>> {
-  const base = await openHttpLoad(noop.port, concurrency)
+  const baseLoad = await openHttpLoad(base.port, concurrency)
   const load = await openHttpLoad(ours.port, concurrency)
   try {
     const turns = await measurePairs(
       TURNS,
-      () => load.run(Math.ceil((calls * subject.part) / TURNS), subject.request),
-      () => base.run(Math.ceil(calls / TURNS), subject.noop),
+      () => load.run(Math.ceil((calls * subject.part) / TURNS), subject.ours.request),
+      () => baseLoad.run(Math.ceil(calls / TURNS), subject.base.request),
       { signal },
     )
     return {
@@ -103,7 +137,7 @@ async function onePair(
       base: loadResult(turns.map(({ base }) => base)),
     }
   } finally {
-    base.close()
+    baseLoad.close()
     load.close()
   }
 }
@@ -114,15 +148,14 @@ async function warmUp({ port }: BenchHost, request: Buffer): Promise<void> {
   load.close()
 }
 
-function loadRows(what: string, { leastRate }: Subject, measured: readonly Pair<LoadResult>[]): Row[] {
-  const bars = leastRate !== undefined
+function loadRows(what: string, { bars }: Subject, measured: readonly Pair<LoadResult>[]): Row[] {
   return [
     ratioRow(
       {
         section: 'c',
         what,
         unit: 'calls/s',
-        ...(bars && { bar: { kind: 'at least', value: leastRate } }),
+        ...(bars !== undefined && { bar: { kind: 'at least', value: bars.leastRate } }),
       },
       measured,
       ({ callsPerSecond }) => callsPerSecond,
@@ -133,7 +166,7 @@ function loadRows(what: string, { leastRate }: Subject, measured: readonly Pair<
         section: 'c',
         what: `${what}: p99`,
         unit: 'ms',
-        ...(bars && { bar: { kind: 'at most', value: 1.3 } }),
+        ...(bars !== undefined && { bar: { kind: 'at most', value: bars.mostP99 } }),
       },
       measured,
       ({ p99 }) => p99,
