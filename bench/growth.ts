@@ -73,7 +73,7 @@ async function drains({ apps, pairs, longest, signal, atEnd, note }: Bench): Pro
     medians.push({ orders, perOrder: row.ours.median, ratio: row.ratio?.median ?? NaN })
   }
   const [few, many] = [medians.at(0), medians.at(-1)]
-  if (few !== undefined && many !== undefined) {
+  if (few !== undefined && many !== undefined && many !== few) {
     const sizes = `${many.orders.toLocaleString('en')} orders / of ${few.orders.toLocaleString('en')}`
     rows.push(
       figureRow({ section: 'f', what: `drain time per order, of ${sizes}`, unit: '×', bar: FLAT }, [
