@@ -5,7 +5,8 @@ import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
 import { ROOT } from '../scripts/build.ts'
-import { startBenchAzurite } from './storage.ts'
+import { startAzurite } from '../scripts/azurite.ts'
+import { startFlatAzurite } from './storage.ts'
 import { ORDERS_QUEUE } from '../src/storage/names.ts'
 import type { Apps } from './apps.ts'
 import { startBenchHost } from './host.ts'
@@ -58,7 +59,7 @@ export async function startConsumers(options: {
   readonly flatQueues?: boolean
 }): Promise<Consumers> {
   const { apps, signal, atEnd, flatQueues = false } = options
-  const azurite = await startBenchAzurite({ flatQueues })
+  const azurite = await (flatQueues ? startFlatAzurite() : startAzurite({}))
   atEnd(() => azurite.stop())
   const { connectionString } = azurite
   const queues = QueueServiceClient.fromConnectionString(connectionString)

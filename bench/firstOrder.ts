@@ -1,4 +1,4 @@
-import { startBenchAzurite } from './storage.ts'
+import { startAzurite } from '../scripts/azurite.ts'
 import { storageClients } from '../src/storage/azure.ts'
 import { runFresh, workerScript } from './freshProcess.ts'
 import { startBenchHost } from './host.ts'
@@ -13,7 +13,7 @@ export const firstOrder: Section = {
   letter: 'b',
   title: 'First order after a cold start',
   async run({ apps, folder, pairs, signal, atEnd }) {
-    const azurite = await startBenchAzurite()
+    const azurite = await startAzurite({})
     atEnd(() => azurite.stop())
     const environment = { AzureWebJobsStorage: azurite.connectionString }
     const { table, orders } = await storageClients(environment)

@@ -1,4 +1,4 @@
-import { startBenchAzurite } from './storage.ts'
+import { startAzurite } from '../scripts/azurite.ts'
 import { startBenchHost } from './host.ts'
 import { openHttpLoad, requestBytes } from './httpLoad.ts'
 import { packageSize } from './package.ts'
@@ -21,7 +21,7 @@ export const footprint: Section = {
   title: 'Package and memory',
   async run({ apps, pairs, signal, atEnd }) {
     const size = await packageSize(apps.ours)
-    const azurite = await startBenchAzurite()
+    const azurite = await startAzurite({})
     atEnd(() => azurite.stop())
     const memory = (app: string, ready: string, request: Buffer) => async () => {
       const host = await startBenchHost({

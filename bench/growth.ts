@@ -1,4 +1,4 @@
-import { startBenchAzurite } from './storage.ts'
+import { startAzurite } from '../scripts/azurite.ts'
 import { startConsumers } from './consumers.ts'
 import { startBenchHost } from './host.ts'
 import { loadResult, openHttpLoad, requestBytes } from './httpLoad.ts'
@@ -91,7 +91,7 @@ async function drains({ apps, pairs, longest, signal, atEnd, note }: Bench): Pro
 async function lookups({ apps, pairs, signal, atEnd, note }: Bench): Promise<Row[]> {
   const storageWith = async (stored: number) => {
     note(`storing ${stored} orders`)
-    const azurite = await startBenchAzurite()
+    const azurite = await startAzurite({})
     atEnd(() => azurite.stop())
     const table = ordersTable(azurite.connectionString)
     await storeOrders(table, stored, signal)

@@ -2,7 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import * as esbuild from 'esbuild'
-import { startBenchAzurite } from './storage.ts'
+import { startAzurite } from '../scripts/azurite.ts'
 import { copyHost } from './apps.ts'
 import { bundleOptions, ROOT } from '../scripts/build.ts'
 import { flameGraph, type CpuProfile } from './flameGraph.ts'
@@ -16,7 +16,7 @@ const CONCURRENCY = 16
 // node bench/profile.ts [FILE]: where the worker's time goes while orders are placed over HTTP, as an SVG.
 const target = path.resolve(process.argv[2] ?? path.join(ROOT, 'docs/hot-path.svg'))
 const folder = await mkdtemp(path.join(tmpdir(), 'order-profile-'))
-const azurite = await startBenchAzurite()
+const azurite = await startAzurite({})
 try {
   const app = path.join(folder, 'app')
   // Readable names and a source map: the code is the release's.

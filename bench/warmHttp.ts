@@ -1,5 +1,5 @@
 import type { Apps } from './apps.ts'
-import { startBenchAzurite } from './storage.ts'
+import { startAzurite } from '../scripts/azurite.ts'
 import { startBenchHost, type BenchHost } from './host.ts'
 import { loadResult, openHttpLoad, requestBytes, type LoadResult } from './httpLoad.ts'
 import { measurePairs, type Pair } from './pairs.ts'
@@ -78,7 +78,7 @@ export const warmHttp: Section = {
   letter: 'c',
   title: 'Warm HTTP',
   async run({ apps, pairs, signal, atEnd, note }) {
-    const azurite = await startBenchAzurite()
+    const azurite = await startAzurite({})
     atEnd(() => azurite.stop())
     const environment = { AzureWebJobsStorage: azurite.connectionString }
     const start = async ({ app, firstPath: path }: Target) => {

@@ -37,7 +37,7 @@ export class AzuriteStartError extends Error {
  * Starts Azurite, Azure Storage's emulator, in a process of its own.
  *
  * @param options.ports to listen on; 0 picks a free one
- * @param options.location folder of its data; without one it keeps everything in memory
+ * @param options.location folder of its data; without one it keeps everything in memory, also what was deleted
  * @param options.extraArguments more of Azurite's own flags
  * @param options.preload modules that its process loads before it
  * @throws AzuriteStartError
@@ -62,9 +62,11 @@ export async function startAzurite(options: {
     {
       // A group of its own: Ctrl-C in the terminal must not stop it before the host has finished.
       detached: process.platform !== 'win32',
-      execArgv: [path.join(import.meta.dirname, 'lifeline.ts'), ...(options.preload ?? [])].flatMap(
-        (module) => ['--import', pathToFileURL(module).href],
-      ),
+      execArgv: [
+        path.join(import.meta.dirname, 'lifeline.ts'),
+        ...(options.location === undefined ? [path.join(import.meta.dirname, 'withoutSweeps.ts')] : []),
+        ...(options.preload ?? []),
+      ].flatMap((module) => ['--import', pathToFileURL(module).href]),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     },
   )

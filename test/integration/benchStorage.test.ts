@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { QueueClient } from '@azure/storage-queue'
-import { startBenchAzurite } from '../../bench/storage.ts'
-import type { Azurite } from '../../scripts/azurite.ts'
+import { startFlatAzurite } from '../../bench/storage.ts'
+import { startAzurite, type Azurite } from '../../scripts/azurite.ts'
 import { testStorage } from '../support/storage.ts'
 
 // What long backlogs are measured on (bench/worker/flatQueues.ts) has to be a queue as Azurite's own is.
 describe.each([
-  { queues: 'Azurite’s own queues', flatQueues: false },
-  { queues: 'the benchmark’s flat queues', flatQueues: true },
-])('$queues', ({ flatQueues }) => {
+  { queues: 'Azurite’s own queues', start: () => startAzurite({}) },
+  { queues: 'the benchmark’s flat queues', start: startFlatAzurite },
+])('$queues', ({ start }) => {
   let azurite: Azurite
   let queue: QueueClient
 
   beforeAll(async () => {
-    azurite = await startBenchAzurite({ flatQueues })
+    azurite = await start()
     queue = testStorage(azurite.connectionString).orders
     await queue.createIfNotExists()
   })
