@@ -57,8 +57,10 @@ export async function startConsumers(options: {
   readonly environment?: Readonly<Record<string, string>>
   /** Whether storage is to be as fast when many messages wait as when there are few. */
   readonly flatQueues?: boolean
+  /** Orders that each drains before anything is measured. */
+  readonly warmUp?: number
 }): Promise<Consumers> {
-  const { apps, signal, atEnd, flatQueues = false } = options
+  const { apps, signal, atEnd, flatQueues = false, warmUp = WARM_UP } = options
   const azurite = await (flatQueues ? startFlatAzurite() : startAzurite({}))
   atEnd(() => azurite.stop())
   const { connectionString } = azurite
@@ -120,7 +122,7 @@ export async function startConsumers(options: {
     await fillQueue(consumers[who].queue, count, name, signal)
     return drainFilled(who, count)
   }
-  await drain('ours', WARM_UP, 'warm')
-  await drain('bare', WARM_UP, 'warm')
+  await drain('ours', warmUp, 'warm')
+  await drain('bare', warmUp, 'warm')
   return { ordersQueue: consumers.ours.queue, drain, drainFilled, whileRunning }
 }

@@ -49,8 +49,8 @@ async function drains({ apps, pairs, longest, signal, atEnd, note }: Bench): Pro
         signal,
         atEnd: (step) => ends.push(step),
         flatQueues: true,
+        warmUp: WARM_UP,
       })
-      for (const who of ['ours', 'bare'] as const) await consumers.drain(who, WARM_UP, 'warm-again')
       const perOrder = (who: 'ours' | 'bare') => async () =>
         (await consumers.drain(who, orders, `${who}-${time}`)) / orders
       // Who goes first changes from pair to pair here, too.

@@ -14,8 +14,9 @@ interface Message {
   dequeueCount: number
 }
 
+/** What Azurite awaits of its store. */
 interface MessageStore {
-  insertMessage(message: Message): Promise<void>
+  insertMessage(message: Message): void
   getMessages(
     account: string,
     queue: string,
@@ -23,10 +24,10 @@ interface MessageStore {
     popReceipt: string,
     count?: number,
     now?: Date,
-  ): Promise<readonly Message[]>
-  updateMessage(message: Message, popReceipt: string): Promise<void>
-  deleteMessage(account: string, queue: string, messageId: string, popReceipt: string): Promise<void>
-  getMessagesCount(account: string, queue: string): Promise<number>
+  ): readonly Message[]
+  updateMessage(message: Message, popReceipt: string): void
+  deleteMessage(account: string, queue: string, messageId: string, popReceipt: string): void
+  getMessagesCount(account: string, queue: string): number
 }
 
 interface ErrorFactory {
@@ -34,11 +35,11 @@ interface ErrorFactory {
   getPopReceiptMismatch(): Error
 }
 
-const azurite = createRequire(createRequire(import.meta.url).resolve('azurite/package.json'))
-const { default: store } = azurite('./dist/src/queue/persistence/LokiQueueMetadataStore.js') as {
+const require = createRequire(import.meta.url)
+const { default: store } = require('azurite/dist/src/queue/persistence/LokiQueueMetadataStore.js') as {
   readonly default: { readonly prototype: MessageStore }
 }
-const { default: errors } = azurite('./dist/src/queue/errors/StorageErrorFactory.js') as {
+const { default: errors } = require('azurite/dist/src/queue/errors/StorageErrorFactory.js') as {
   readonly default: ErrorFactory
 }
 
@@ -60,12 +61,10 @@ function held(messages: Map<string, Message>, messageId: string, popReceipt: str
 }
 
 Object.assign(store.prototype, {
-  insertMessage: async (message) => {
-    await Promise.resolve()
+  insertMessage: (message) => {
     messagesOf(message.accountName, message.queueName).set(message.messageId, { ...message })
   },
-  getMessages: async (account, queue, timeNextVisible, popReceipt, count = 1, now = new Date()) => {
-    await Promise.resolve()
+  getMessages: (account, queue, timeNextVisible, popReceipt, count = 1, now = new Date()) => {
     const taken: Message[] = []
     for (const message of messagesOf(account, queue).values()) {
       if (message.timeNextVisible > now) continue
@@ -75,21 +74,16 @@ Object.assign(store.prototype, {
     }
     return taken
   },
-  updateMessage: async (change, popReceipt) => {
-    await Promise.resolve()
+  updateMessage: (change, popReceipt) => {
     const message = held(messagesOf(change.accountName, change.queueName), change.messageId, popReceipt)
     // A change of the lease alone names no content.
     const given = Object.entries(change).filter(([, value]) => value !== undefined)
     Object.assign(message, Object.fromEntries(given))
   },
-  deleteMessage: async (account, queue, messageId, popReceipt) => {
-    await Promise.resolve()
+  deleteMessage: (account, queue, messageId, popReceipt) => {
     const messages = messagesOf(account, queue)
     held(messages, messageId, popReceipt)
     messages.delete(messageId)
   },
-  getMessagesCount: async (account, queue) => {
-    await Promise.resolve()
-    return messagesOf(account, queue).size
-  },
+  getMessagesCount: (account, queue) => messagesOf(account, queue).size,
 } satisfies MessageStore)
