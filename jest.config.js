@@ -23,6 +23,11 @@ export default {
     })),
     {
       ...base,
+      displayName: 'packages',
+      testMatch: ['<rootDir>/packages/{testkit,soak,bench,api-page}/test/**/*.test.ts'],
+    },
+    {
+      ...base,
       displayName: 'func-local',
       testMatch: ['<rootDir>/packages/func-local/test/**/*.test.ts'],
     },

@@ -10,7 +10,7 @@ import {
   OrderConflictError,
   OrderNotFoundError,
   StorageUnavailableError,
-} from '../src/errors.ts'
+} from '../src/orders/errors.ts'
 import {
   ORDER_ID,
   acceptedOrderSchema,
@@ -21,13 +21,13 @@ import {
   processedOrderSchema,
   type AcceptedOrder,
   type ProcessedOrder,
-} from '../src/order.ts'
-import { MAX_BODY_BYTES } from '../src/orderRequest.ts'
-import { problemOf, RETRY_AFTER_SECONDS, type Problem } from '../src/problem.ts'
+} from '../src/orders/order.ts'
+import { MAX_BODY_BYTES } from '../src/http/request.ts'
+import { problemOf, RETRY_AFTER_SECONDS, type Problem } from '../src/http/problem.ts'
 import { ROOT } from './build.ts'
 
 /** The description as it is committed, and as the app serves it. */
-export const OPENAPI_FILE = path.join(ROOT, 'src', 'openapi.json')
+export const OPENAPI_FILE = path.join(ROOT, 'src/http/openapi.json')
 
 /** A part of the description, as JSON has it. */
 type Json = Readonly<Record<string, unknown>>

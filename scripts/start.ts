@@ -2,11 +2,17 @@ import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { execFile } from 'node:child_process'
 import * as esbuild from 'esbuild'
-import { AzuriteStartError, startAzurite, USUAL_PORTS, whoAnswers, type Azurite } from './azurite.ts'
+import {
+  AzuriteStartError,
+  PARENT_WATCHDOG,
+  startAzurite,
+  USUAL_PORTS,
+  whoAnswers,
+  type Azurite,
+} from 'testkit/azurite'
 import { bundleOptions, removeStaleOutput, ROOT } from './build.ts'
 import { appSettings, ensureSettingsFile, SettingsFileError } from './settings.ts'
 
@@ -183,7 +189,7 @@ function startHost(host: Host, { port, hostFlags }: Options): ChildProcess {
   return fork(path.join(ROOT, 'packages/func-local/bin/func-local.js'), flags, {
     cwd: ROOT,
     detached,
-    execArgv: ['--import', pathToFileURL(path.join(import.meta.dirname, 'lifeline.ts')).href],
+    execArgv: ['--import', PARENT_WATCHDOG],
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
 }

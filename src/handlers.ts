@@ -3,8 +3,8 @@ import { helloHandler } from './functions/hello.ts'
 import { orderHandler } from './functions/order.ts'
 import { orderProcessorHandler } from './functions/orderProcessor.ts'
 import { orderStatusHandler } from './functions/orderStatus.ts'
-import { maxDequeueCount } from './hostSettings.ts'
-import { createService } from './service.ts'
+import { maxDequeueCount } from './functions/maxDequeueCount.ts'
+import { createService } from './orders/service.ts'
 import { lazyStorage } from './storage/lazy.ts'
 
 // The composition root: the one place where the service meets Azure Storage and the handlers meet the service.

@@ -7,7 +7,7 @@ import {
   OrderConflictError,
   OrderNotFoundError,
   StorageUnavailableError,
-} from './errors.ts'
+} from './orders/errors.ts'
 
 /** One line about one order, for operators: fields they can query by. */
 export interface OrderEvent {

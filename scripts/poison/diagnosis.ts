@@ -1,7 +1,7 @@
-import { InvalidOrderError, MalformedJsonError } from '../../src/errors.ts'
-import { parseJson } from '../../src/json.ts'
-import { ORDER_ID, parseOrder, sameContent, type OrderDraft } from '../../src/order.ts'
-import type { OrderRecords } from '../../src/service.ts'
+import { InvalidOrderError, MalformedJsonError } from '../../src/orders/errors.ts'
+import { parseJson } from '../../src/orders/json.ts'
+import { ORDER_ID, parseOrder, sameContent, type OrderDraft } from '../../src/orders/order.ts'
+import type { OrderRecords } from '../../src/orders/service.ts'
 import type { PoisonMessage } from './poisonQueue.ts'
 import { storageCall } from './storageCall.ts'
 

@@ -1,10 +1,10 @@
 import { app, type HttpHandler } from '@azure/functions'
-import { contentSecurityPolicy } from '../docs/contentSecurityPolicy.ts'
+import { contentSecurityPolicy } from '../http/contentSecurityPolicy.ts'
 import { withBindingName } from './binding.ts'
 
 /** `GET /api/docs`: a page to read the API on, and to try it; loaded when it is asked for. */
 export const docsHandler: HttpHandler = async () => {
-  const { default: page } = await import('../docs/page.html')
+  const { default: page } = await import('api-page/page.html')
   return {
     headers: {
       'content-type': 'text/html; charset=utf-8',

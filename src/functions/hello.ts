@@ -1,5 +1,5 @@
 import { app, type HttpHandler } from '@azure/functions'
-import type { OrderService } from '../service.ts'
+import type { OrderService } from '../orders/service.ts'
 import { withBindingName } from './binding.ts'
 
 /** `GET /api/hello?name=`: a greeting, as a JSON string. */

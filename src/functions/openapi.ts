@@ -3,7 +3,7 @@ import { withBindingName } from './binding.ts'
 
 /** `GET /api/openapi.json`: the API in OpenAPI 3.1; loaded when it is asked for. */
 export const openApiHandler: HttpHandler = async () => {
-  const { default: description } = await import('../openapi.json', { with: { type: 'json' } })
+  const { default: description } = await import('../http/openapi.json', { with: { type: 'json' } })
   return { headers: { 'x-content-type-options': 'nosniff' }, jsonBody: description }
 }
 

@@ -1,10 +1,10 @@
 import { app, type HttpHandler, type HttpRequest, type HttpResponseInit } from '@azure/functions'
 import { logOrder } from '../log.ts'
-import type { OrderRecord } from '../order.ts'
-import { prefersAsync, readOrder } from '../orderRequest.ts'
-import { RETRY_AFTER_SECONDS } from '../problem.ts'
-import type { OrderService } from '../service.ts'
-import { answering } from './http.ts'
+import type { OrderRecord } from '../orders/order.ts'
+import { prefersAsync, readOrder } from '../http/request.ts'
+import { RETRY_AFTER_SECONDS } from '../http/problem.ts'
+import type { OrderService } from '../orders/service.ts'
+import { answering } from '../http/handler.ts'
 import { withBindingName } from './binding.ts'
 
 /** `POST /api/order`: processes an order now, or with `Prefer: respond-async` accepts it for the queue. */

@@ -1,6 +1,6 @@
 import { app, type InvocationContext, type StorageQueueHandler } from '@azure/functions'
 import { failureOf, logOrder, type OrderEvent } from '../log.ts'
-import type { OrderService } from '../service.ts'
+import type { OrderService } from '../orders/service.ts'
 import { ORDERS_QUEUE, STORAGE_CONNECTION } from '../storage/names.ts'
 import { withBindingName } from './binding.ts'
 

@@ -1,7 +1,7 @@
 import { app, type HttpHandler } from '@azure/functions'
-import { RETRY_AFTER_SECONDS } from '../problem.ts'
-import type { OrderService } from '../service.ts'
-import { answering } from './http.ts'
+import { RETRY_AFTER_SECONDS } from '../http/problem.ts'
+import type { OrderService } from '../orders/service.ts'
+import { answering } from '../http/handler.ts'
 import { withBindingName } from './binding.ts'
 
 /** `GET /api/order/{id}`: the record under an id. */

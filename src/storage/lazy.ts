@@ -1,4 +1,4 @@
-import type { OrderQueues, OrderRecords, WriteResult } from '../service.ts'
+import type { OrderQueues, OrderRecords, WriteResult } from '../orders/service.ts'
 
 /** The service's storage ports. */
 export interface OrderStorage {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { RestError, type TableClient, type TableEntity } from '@azure/data-tables'
 import * as v from 'valibot'
-import { orderRecordSchema, type OrderRecord } from '../order.ts'
-import type { OrderRecords, WriteResult } from '../service.ts'
+import { orderRecordSchema, type OrderRecord } from '../orders/order.ts'
+import type { OrderRecords, WriteResult } from '../orders/service.ts'
 import { withinTime } from './timeout.ts'
 
 /**

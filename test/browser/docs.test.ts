@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import type { BrowserContext, Page } from 'playwright-core'
-import { startAzurite, type Azurite } from '../../scripts/azurite.ts'
-import openapi from '../../src/openapi.json' with { type: 'json' }
-import { deployedApp } from '../support/app.ts'
-import { startChromium } from '../support/chromium.ts'
-import { startHost, type TestHost } from '../support/host.ts'
+import { startAzurite, type Azurite } from 'testkit/azurite'
+import openapi from '../../src/http/openapi.json' with { type: 'json' }
+import { unpackedApp } from 'testkit/unpackedApp'
+import { startChromium } from 'testkit/chromium'
+import { startHost, type TestHost } from 'testkit/hostProcess'
 
 // /api/docs in a real browser, served by the built app on a host that asks for keys.
 
@@ -19,7 +19,7 @@ const OPERATIONS: readonly { readonly summary: string }[] = Object.values(openap
 const browser = await startChromium()
 
 let azurite: Azurite
-let app: Awaited<ReturnType<typeof deployedApp>>
+let app: Awaited<ReturnType<typeof unpackedApp>>
 let host: TestHost
 let context: BrowserContext
 let page: Page
@@ -28,7 +28,7 @@ let requested: string[]
 
 beforeAll(async () => {
   azurite = await startAzurite({})
-  app = await deployedApp()
+  app = await unpackedApp()
   host = await startHost({
     folder: app.folder,
     environment: { AzureWebJobsStorage: azurite.connectionString, FUNC_LOCAL_KEY: KEY },

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, jest, test } from '@jest/globals'
-import { startAzurite, type Azurite } from '../../scripts/azurite.ts'
-import { deployedApp } from '../support/app.ts'
+import { startAzurite, type Azurite } from 'testkit/azurite'
+import { unpackedApp } from 'testkit/unpackedApp'
 import { selfSignedCertificate } from '../support/certificate.ts'
-import { startHost, type TestHost } from '../support/host.ts'
+import { startHost, type TestHost } from 'testkit/hostProcess'
 import { startManagedIdentity, type ManagedIdentity } from '../support/managedIdentity.ts'
 
 // Who may call what, on a host that asks for keys as Azure does; and the app itself, which in Azure calls storage under
@@ -18,10 +18,10 @@ const KEY = 'a-key-for_this-test'
 
 const coreTools = process.env['E2E_HOST'] === 'func'
 
-let app: Awaited<ReturnType<typeof deployedApp>>
+let app: Awaited<ReturnType<typeof unpackedApp>>
 
 beforeAll(async () => {
-  app = await deployedApp()
+  app = await unpackedApp()
 })
 
 afterAll(() => app.remove())

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals'
 import { HttpRequest, InvocationContext } from '@azure/functions'
 import { randomUUID } from 'node:crypto'
-import { startAzurite, type Azurite } from '../../scripts/azurite.ts'
+import { startAzurite, type Azurite } from 'testkit/azurite'
 import { orderHandler } from '../../src/functions/order.ts'
 import { orderStatusHandler } from '../../src/functions/orderStatus.ts'
-import openapi from '../../src/openapi.json' with { type: 'json' }
-import { createService } from '../../src/service.ts'
-import { deployedApp } from '../support/app.ts'
+import openapi from '../../src/http/openapi.json' with { type: 'json' }
+import { createService } from '../../src/orders/service.ts'
+import { unpackedApp } from 'testkit/unpackedApp'
 import { describedApi, type Answer } from '../support/describedApi.ts'
-import { startHost, type TestHost } from '../support/host.ts'
-import { memoryStorage } from '../support/memoryStorage.ts'
+import { startHost, type TestHost } from 'testkit/hostProcess'
+import { memoryStorage } from '../../src/storage/memory.ts'
 
 // The API's description, held against the running app: every request that is described is sent, and every answer must
 // be described: its status, its headers, its body.
@@ -22,12 +22,12 @@ const coreTools = process.env['E2E_HOST'] === 'func'
 const api = describedApi()
 
 let azurite: Azurite
-let app: Awaited<ReturnType<typeof deployedApp>>
+let app: Awaited<ReturnType<typeof unpackedApp>>
 let host: TestHost
 
 beforeAll(async () => {
   azurite = await startAzurite({})
-  app = await deployedApp()
+  app = await unpackedApp()
   host = await startHost({
     folder: app.folder,
     environment: {

@@ -4,11 +4,11 @@ import { text as readText } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { startAzurite, type Azurite } from '../../scripts/azurite.ts'
-import { InvalidOrderError, MalformedJsonError } from '../../src/errors.ts'
-import { parseJson } from '../../src/json.ts'
-import { parseOrder, sameContent, type OrderDraft } from '../../src/order.ts'
-import { deployedApp } from '../support/app.ts'
+import { startAzurite, type Azurite } from 'testkit/azurite'
+import { InvalidOrderError, MalformedJsonError } from '../../src/orders/errors.ts'
+import { parseJson } from '../../src/orders/json.ts'
+import { parseOrder, sameContent, type OrderDraft } from '../../src/orders/order.ts'
+import { unpackedApp } from 'testkit/unpackedApp'
 import {
   anyId,
   CASES,
@@ -22,8 +22,8 @@ import {
   seldom,
   timings,
 } from '../support/fuzz.ts'
-import { startHost, type TestHost } from '../support/host.ts'
-import { exchange } from '../support/rawHttp.ts'
+import { startHost, type TestHost } from 'testkit/hostProcess'
+import { exchange } from 'testkit/rawHttp'
 import { testStorage, type TestStorage } from '../support/storage.ts'
 
 // Attacks on the deployed app, on a real host: over real HTTP, with requests that no client would send among them, and
@@ -36,7 +36,7 @@ const HANG_MS = 10_000
 const AT_A_TIME = 16
 
 let azurite: Azurite
-let app: Awaited<ReturnType<typeof deployedApp>>
+let app: Awaited<ReturnType<typeof unpackedApp>>
 let host: TestHost
 let storage: TestStorage
 let agent: Agent
@@ -44,7 +44,7 @@ let memoryBefore: number | undefined
 
 beforeAll(async () => {
   azurite = await startAzurite({})
-  app = await deployedApp()
+  app = await unpackedApp()
   host = await startHost({
     folder: app.folder,
     environment: {

@@ -1,22 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startAzurite, type Azurite } from '../../scripts/azurite.ts'
-import { deployedApp } from '../support/app.ts'
-import { startHost, type TestHost } from '../support/host.ts'
+import { startAzurite, type Azurite } from 'testkit/azurite'
+import { unpackedApp } from 'testkit/unpackedApp'
+import { startHost, type TestHost } from 'testkit/hostProcess'
 import { testStorage, type TestStorage } from '../support/storage.ts'
 
 // The built app, as it is deployed, on a real host process with a real Azurite: every function is triggered by its
 // event, and by nothing else.
 
 let azurite: Azurite
-let app: Awaited<ReturnType<typeof deployedApp>>
+let app: Awaited<ReturnType<typeof unpackedApp>>
 let host: TestHost
 let storage: TestStorage
 
 beforeAll(async () => {
   azurite = await startAzurite({})
-  app = await deployedApp()
+  app = await unpackedApp()
   host = await startHost({
     folder: app.folder,
     environment: {
@@ -353,5 +353,7 @@ describe('with storage away', () => {
 test('the deployed package has no node_modules, and the service knows nothing of Azure Functions', async () => {
   const { readdir, readFile } = await import('node:fs/promises')
   expect((await readdir(app.folder)).toSorted()).toStrictEqual(['dist', 'host.json', 'package.json'])
-  expect(await readFile(new URL('../../src/service.ts', import.meta.url), 'utf8')).not.toContain('@azure/')
+  expect(await readFile(new URL('../../src/orders/service.ts', import.meta.url), 'utf8')).not.toContain(
+    '@azure/',
+  )
 })

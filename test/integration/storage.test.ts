@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals'
 import type { QueueClient } from '@azure/storage-queue'
-import { createService, type OrderService } from '../../src/service.ts'
-import type { AcceptedOrder, ProcessedOrder } from '../../src/order.ts'
+import { createService, type OrderService } from '../../src/orders/service.ts'
+import type { AcceptedOrder, ProcessedOrder } from '../../src/orders/order.ts'
 import { azureStorage, storageClients } from '../../src/storage/azure.ts'
 import type { OrderStorage } from '../../src/storage/lazy.ts'
 import { partitionKey } from '../../src/storage/tables.ts'
-import { startAzurite, type Azurite } from '../../scripts/azurite.ts'
-import { freePort } from '../support/host.ts'
+import { startAzurite, type Azurite } from 'testkit/azurite'
+import { freePort } from 'testkit/freePort'
 import { testStorage, type TestStorage } from '../support/storage.ts'
 
 let azurite: Azurite

@@ -3,11 +3,11 @@ import { HttpRequest, InvocationContext } from '@azure/functions'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { orderHandler } from '../../src/functions/order.ts'
 import { orderStatusHandler } from '../../src/functions/orderStatus.ts'
-import type { Order } from '../../src/order.ts'
-import { createService, type OrderService } from '../../src/service.ts'
+import type { Order } from '../../src/orders/order.ts'
+import { createService, type OrderService } from '../../src/orders/service.ts'
 import { azureStorage } from '../../src/storage/azure.ts'
-import { connectionString, startAzurite, type Azurite } from '../../scripts/azurite.ts'
-import { startFaultProxy, type FaultProxy } from '../../soak/faultProxy.ts'
+import { connectionString, startAzurite, type Azurite } from 'testkit/azurite'
+import { startFaultProxy, type FaultProxy } from 'testkit/faultProxy'
 
 // A storage request is what an order costs: in time, and on the bill. They are counted on the wire.
 let azurite: Azurite

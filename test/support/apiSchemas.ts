@@ -1,6 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
-import openapi from '../../src/openapi.json' with { type: 'json' }
+import openapi from '../../src/http/openapi.json' with { type: 'json' }
 
 /** The schemas of the API's description, as functions that check values. */
 export interface ApiSchemas {

@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert'
 import type { ValidateFunction } from 'ajv/dist/2020.js'
-import openapi from '../../src/openapi.json' with { type: 'json' }
+import openapi from '../../src/http/openapi.json' with { type: 'json' }
 import { apiSchemas } from './apiSchemas.ts'
 
 /** An answer of the app. Names of headers are in lower case. */

@@ -1,4 +1,4 @@
-import { createService } from '../../src/service.ts'
+import { createService } from '../../src/orders/service.ts'
 import { azureStorage } from '../../src/storage/azure.ts'
 
 // Run in a process of its own, whose environment alone says how storage is reached and whom it trusts: places one order

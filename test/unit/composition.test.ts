@@ -1,8 +1,8 @@
 import { expect, jest, test } from '@jest/globals'
 import host from '../../host.json' with { type: 'json' }
-import { maxDequeueCount } from '../../src/hostSettings.ts'
+import { maxDequeueCount } from '../../src/functions/maxDequeueCount.ts'
 import { lazyStorage } from '../../src/storage/lazy.ts'
-import { memoryStorage } from '../support/memoryStorage.ts'
+import { memoryStorage } from '../../src/storage/memory.ts'
 
 const record = {
   id: 'a1',

@@ -7,8 +7,8 @@ import { helloHandler } from '../../src/functions/hello.ts'
 import { orderHandler } from '../../src/functions/order.ts'
 import { orderProcessorHandler } from '../../src/functions/orderProcessor.ts'
 import { orderStatusHandler } from '../../src/functions/orderStatus.ts'
-import { ORDER_ID } from '../../src/order.ts'
-import { createService, type OrderService } from '../../src/service.ts'
+import { ORDER_ID } from '../../src/orders/order.ts'
+import { createService, type OrderService } from '../../src/orders/service.ts'
 import {
   anyId,
   CASES,
@@ -22,7 +22,7 @@ import {
   seldom,
   timings,
 } from '../support/fuzz.ts'
-import { memoryStorage, type MemoryStorage } from '../support/memoryStorage.ts'
+import { memoryStorage, type MemoryStorage } from '../../src/storage/memory.ts'
 
 // Attacks on the real handlers, over storage in memory: no answer is a 5xx, nothing throws, and no line of the log is
 // another's. `FUZZ_CASES=1000000 npm test -- fuzz` attacks a million times.

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import fc from 'fast-check'
 import { openApiDocument } from '../../scripts/openapi.ts'
-import openapi from '../../src/openapi.json' with { type: 'json' }
-import { checkOrder, ORDER_ID } from '../../src/order.ts'
+import openapi from '../../src/http/openapi.json' with { type: 'json' }
+import { checkOrder, ORDER_ID } from '../../src/orders/order.ts'
 import { apiSchemas } from '../support/apiSchemas.ts'
 
 test('src/openapi.json is what the schemas and problems make now (else: npm run openapi)', () => {

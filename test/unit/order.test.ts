@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from '@jest/globals'
 import fc from 'fast-check'
-import { InvalidOrderError } from '../../src/errors.ts'
-import { parseOrder, sameContent } from '../../src/order.ts'
+import { InvalidOrderError } from '../../src/orders/errors.ts'
+import { parseOrder, sameContent } from '../../src/orders/order.ts'
 
 function faultsOf(input: unknown) {
   try {

@@ -1,8 +1,13 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { OrderConflictError, StorageUnavailableError } from '../../src/errors.ts'
-import { sameContent, type Order, type OrderRecord } from '../../src/order.ts'
-import { createService, type OrderRecords, type OrderService, type StoredOrder } from '../../src/service.ts'
+import { OrderConflictError, StorageUnavailableError } from '../../src/orders/errors.ts'
+import { sameContent, type Order, type OrderRecord } from '../../src/orders/order.ts'
+import {
+  createService,
+  type OrderRecords,
+  type OrderService,
+  type StoredOrder,
+} from '../../src/orders/service.ts'
 
 // The promises of the service, tried against every interleaving that fast-check's scheduler finds: clients that place
 // and accept, messages that others push, two processors, over storage whose every step may fail in the ways that real

@@ -5,10 +5,10 @@ import {
   OrderConflictError,
   OrderNotFoundError,
   StorageUnavailableError,
-} from '../../src/errors.ts'
-import type { OrderRecord } from '../../src/order.ts'
-import { createService, type OrderService, type ServicePorts } from '../../src/service.ts'
-import { memoryStorage, type MemoryStorage } from '../support/memoryStorage.ts'
+} from '../../src/orders/errors.ts'
+import type { OrderRecord } from '../../src/orders/order.ts'
+import { createService, type OrderService, type ServicePorts } from '../../src/orders/service.ts'
+import { memoryStorage, type MemoryStorage } from '../../src/storage/memory.ts'
 
 const NOON = '2026-01-02T12:00:00.000Z'
 const LATER = '2026-01-02T12:00:05.000Z'

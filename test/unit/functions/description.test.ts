@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals'
 import { HttpRequest, InvocationContext } from '@azure/functions'
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { contentSecurityPolicy } from '../../../src/docs/contentSecurityPolicy.ts'
+import { contentSecurityPolicy } from '../../../src/http/contentSecurityPolicy.ts'
 import { docsHandler } from '../../../src/functions/docs.ts'
 import { openApiHandler } from '../../../src/functions/openapi.ts'
-import openapi from '../../../src/openapi.json' with { type: 'json' }
+import openapi from '../../../src/http/openapi.json' with { type: 'json' }
 
 const get = (path: string) => new HttpRequest({ method: 'GET', url: `http://localhost/api/${path}` })
 
@@ -19,7 +19,7 @@ describe('openapi', () => {
 describe('docs', () => {
   it('answers the page, as it is in the source', async () => {
     const answer = await docsHandler(get('docs'), new InvocationContext())
-    const source = await readFile(new URL('../../../src/docs/page.html', import.meta.url), 'utf8')
+    const source = await readFile(new URL('../../../packages/api-page/page.html', import.meta.url), 'utf8')
     expect(answer).toMatchObject({
       body: source,
       headers: {
@@ -41,7 +41,7 @@ describe('docs', () => {
   })
 
   it('sets no style and handles no event in its markup, which the policy would refuse', async () => {
-    const page = await readFile(new URL('../../../src/docs/page.html', import.meta.url), 'utf8')
+    const page = await readFile(new URL('../../../packages/api-page/page.html', import.meta.url), 'utf8')
     const markup = page.replaceAll(/<(style|script)[^>]*>.*?<\/\1>/gs, '')
     expect(markup).not.toMatch(/ (style|on[a-z]+)=/)
     expect(markup).not.toMatch(/https?:/)

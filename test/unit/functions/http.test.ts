@@ -3,8 +3,8 @@ import { HttpRequest, InvocationContext, type HttpHandler, type HttpResponseInit
 import { helloHandler } from '../../../src/functions/hello.ts'
 import { orderHandler } from '../../../src/functions/order.ts'
 import { orderStatusHandler } from '../../../src/functions/orderStatus.ts'
-import { createService, type ServicePorts } from '../../../src/service.ts'
-import { memoryStorage, type MemoryStorage } from '../../support/memoryStorage.ts'
+import { createService, type ServicePorts } from '../../../src/orders/service.ts'
+import { memoryStorage, type MemoryStorage } from '../../../src/storage/memory.ts'
 
 const NOON = '2026-01-02T12:00:00.000Z'
 

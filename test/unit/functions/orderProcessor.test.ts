@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { InvocationContext } from '@azure/functions'
 import { orderProcessorHandler } from '../../../src/functions/orderProcessor.ts'
-import { createService, type ServicePorts } from '../../../src/service.ts'
-import { memoryStorage, type MemoryStorage } from '../../support/memoryStorage.ts'
+import { createService, type ServicePorts } from '../../../src/orders/service.ts'
+import { memoryStorage, type MemoryStorage } from '../../../src/storage/memory.ts'
 
 let storage: MemoryStorage
 let logged: string[]

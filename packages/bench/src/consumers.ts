@@ -1,0 +1,127 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
+import { ROOT } from '../../../scripts/build.ts'
+import { startAzurite } from 'testkit/azurite'
+import { ORDERS_QUEUE } from '../../../src/storage/names.ts'
+import type { Apps } from './apps.ts'
+import { startBenchHost } from './host.ts'
+import { drainTime, fillQueue } from './orderQueue.ts'
+
+const BARE_QUEUE = 'bare'
+const BARE_TABLE = 'bare'
+const WARM_UP = 300
+
+/** Something that empties a queue when it is let. */
+interface Consumer {
+  readonly queue: QueueClient
+  readonly pause: () => void
+  readonly resume: () => void
+}
+
+/** The whole app and a bare loop, on one storage, of which one runs at a time. */
+export interface Consumers {
+  /** The app’s queue. */
+  readonly ordersQueue: QueueClient
+  /** Fills the queue while nobody runs, lets the consumer run alone, and answers in how many milliseconds it was empty. */
+  readonly drain: (who: 'ours' | 'bare', count: number, name: string) => Promise<number>
+  /** The same for a queue that is full already. */
+  readonly drainFilled: (who: 'ours' | 'bare', count: number) => Promise<number>
+  /** Lets a consumer run while something is done. */
+  readonly whileRunning: <T>(who: 'ours' | 'bare', act: () => Promise<T>) => Promise<T>
+}
+
+/** How many messages the host takes at a time, and when the next ones: `host.json`, else the host's own defaults. */
+export function queueConcurrency(): { readonly batchSize: number; readonly newBatchThreshold: number } {
+  const host = JSON.parse(readFileSync(path.join(ROOT, 'host.json'), 'utf8')) as {
+    extensions: { queues: { batchSize?: number; newBatchThreshold?: number } }
+  }
+  const { batchSize = 16, newBatchThreshold } = host.extensions.queues
+  return {
+    batchSize,
+    // https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue#host-json
+    newBatchThreshold: newBatchThreshold ?? Math.floor(batchSize / 2) * availableParallelism(),
+  }
+}
+
+/** Starts storage in memory and both consumers on it, warm, and stopped where they are. */
+export async function startConsumers(options: {
+  readonly apps: Apps
+  readonly signal: AbortSignal
+  readonly atEnd: (end: () => Promise<unknown>) => void
+  /** More of the host's settings. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Whether storage is to be as fast when many messages wait as when there are few. */
+  readonly flatQueues?: boolean
+  /** Orders that each drains before anything is measured. */
+  readonly warmUp?: number
+}): Promise<Consumers> {
+  const { apps, signal, atEnd, flatQueues = false, warmUp = WARM_UP } = options
+  const azurite = await startAzurite({ flatQueues })
+  atEnd(() => azurite.stop())
+  const { connectionString } = azurite
+  const queues = QueueServiceClient.fromConnectionString(connectionString)
+  await queues.getQueueClient(ORDERS_QUEUE).createIfNotExists()
+
+  const host = await startBenchHost({
+    host: apps.host,
+    app: apps.ours,
+    environment: {
+      AzureWebJobsStorage: connectionString,
+      // An idle host looks at its queue every two seconds: that is not what is measured.
+      AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.100',
+      ...options.environment,
+    },
+    firstCall: { path: '/api/hello', method: 'GET', status: 200 },
+  })
+  atEnd(() => host.stop())
+
+  const { batchSize, newBatchThreshold } = queueConcurrency()
+  const loop = fork(
+    path.join(import.meta.dirname, 'worker/bareLoop.ts'),
+    [connectionString, BARE_QUEUE, BARE_TABLE, String(batchSize), String(newBatchThreshold)],
+    { execArgv: ['--disable-warning=ExperimentalWarning'] },
+  )
+  const died = once(loop, 'exit').then(([code, signal]: (string | number | null)[]) => {
+    throw new Error(`The bare loop has ended (${String(signal ?? code)}); what it said is above.`)
+  })
+  died.catch(() => undefined)
+  atEnd(async () => {
+    loop.kill('SIGKILL')
+    await died.catch(() => undefined)
+  })
+  await Promise.race([once(loop, 'message'), died])
+
+  const consumers: Readonly<Record<'ours' | 'bare', Consumer>> = {
+    ours: { queue: queues.getQueueClient(ORDERS_QUEUE), pause: host.pause, resume: host.resume },
+    bare: {
+      queue: queues.getQueueClient(BARE_QUEUE),
+      pause: () => loop.kill('SIGSTOP'),
+      resume: () => loop.kill('SIGCONT'),
+    },
+  }
+  consumers.ours.pause()
+  consumers.bare.pause()
+
+  async function whileRunning<T>(who: 'ours' | 'bare', act: () => Promise<T>): Promise<T> {
+    const { resume, pause } = consumers[who]
+    resume()
+    try {
+      return await Promise.race([act(), died])
+    } finally {
+      pause()
+    }
+  }
+  const drainFilled = (who: 'ours' | 'bare', count: number) =>
+    whileRunning(who, () => drainTime(consumers[who].queue, count, signal))
+  async function drain(who: 'ours' | 'bare', count: number, name: string): Promise<number> {
+    await fillQueue(consumers[who].queue, count, name, signal)
+    return drainFilled(who, count)
+  }
+  await drain('ours', warmUp, 'warm')
+  await drain('bare', warmUp, 'warm')
+  return { ordersQueue: consumers.ours.queue, drain, drainFilled, whileRunning }
+}

@@ -1,0 +1,54 @@
+import { TableClient, type TransactionAction } from '@azure/data-tables'
+import { ORDERS_TABLE } from '../../../src/storage/names.ts'
+import { partitionKey } from '../../../src/storage/tables.ts'
+
+/** https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions */
+const BATCH = 100
+const WRITERS = 4
+
+/** The table of the orders. */
+export function ordersTable(connectionString: string): TableClient {
+  return TableClient.fromConnectionString(connectionString, ORDERS_TABLE, { allowInsecureConnection: true })
+}
+
+/** The id of the nth order that {@link storeOrders} stores. */
+export function storedId(n: number): string {
+  return `stored-${n}`
+}
+
+/** Stores so many processed orders, past the app. */
+export async function storeOrders(table: TableClient, count: number, signal: AbortSignal): Promise<void> {
+  await table.createTable()
+  const partitions = Map.groupBy(
+    Array.from({ length: count }, (_, n) => storedId(n)),
+    partitionKey,
+  )
+  const batches = [...partitions].flatMap(([key, ids]) =>
+    Array.from({ length: Math.ceil(ids.length / BATCH) }, (_, batch) => ({
+      key,
+      ids: ids.slice(batch * BATCH, (batch + 1) * BATCH),
+    })),
+  )
+  await Promise.all(
+    Array.from({ length: WRITERS }, async () => {
+      for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
+        signal.throwIfAborted()
+        const { key, ids } = batch
+        await table.submitTransaction(
+          ids.map((id): TransactionAction => [
+            'create',
+            {
+              partitionKey: key,
+              rowKey: id,
+              item: 'widget',
+              quantity: 2,
+              status: 'processed',
+              message: 'Order for widget processed!',
+              processedAt: '2026-01-02T12:00:00.000Z',
+            },
+          ]),
+        )
+      }
+    }),
+  )
+}

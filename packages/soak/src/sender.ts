@@ -1,0 +1,148 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { QueueClient, type StoragePipelineOptions } from '@azure/storage-queue'
+import { ORDERS_QUEUE } from '../../../src/storage/names.ts'
+import { jsonObject } from './content.ts'
+import type { HttpClient } from './httpClient.ts'
+import type { Call, Ledger } from './ledger.ts'
+import type { Random } from './random.ts'
+import type { BadCall, OrderSend, Send, Task } from './workload.ts'
+
+/** How long a client waits at most before it asks again. */
+const MAX_PAUSE_MS = 1000
+
+/** The clients: they send what they are given, ask again as real clients do, and write down what they were told. */
+export interface Sender {
+  /** Sends everything of a task, concurrently. */
+  send(task: Task): Promise<void>
+}
+
+/**
+ * Makes the clients.
+ *
+ * @param options.queueConnection of those who push orders that have an id: through the fault proxy
+ * @param options.directConnection of those who push messages without: they have to know that they pushed once
+ */
+export function createSender(options: {
+  readonly http: HttpClient
+  readonly queueConnection: string
+  readonly directConnection: string
+  readonly ledger: Ledger
+  readonly random: Random
+  /** Ends the asking again. */
+  readonly signal: AbortSignal
+}): Sender {
+  const { http, ledger, random, signal } = options
+  const queueOptions = (maxTries: number): StoragePipelineOptions => ({
+    retryOptions: { maxTries, retryDelayInMs: 100, maxRetryDelayInMs: 400, tryTimeoutInMs: 2000 },
+  })
+  const queue = new QueueClient(options.queueConnection, ORDERS_QUEUE, queueOptions(3))
+  const directQueue = new QueueClient(options.directConnection, ORDERS_QUEUE, queueOptions(1))
+  const pause = (attempt: number) =>
+    delay(random.integer(20, Math.min(MAX_PAUSE_MS, 100 * 2 ** attempt)), undefined, { signal }).catch(
+      () => undefined,
+    )
+
+  async function sendOrder(send: OrderSend): Promise<void> {
+    if (send.after > 0) await delay(send.after)
+    if (send.way === 'push') await push(send)
+    else await order({ ...send, way: send.way })
+  }
+
+  async function order(send: OrderSend & { readonly way: 'sync' | 'async' }): Promise<void> {
+    const { way, content, text } = send
+    let id = send.id
+    let idIn = send.idIn
+    for (let attempt = 0; attempt < send.patience && !signal.aborted; attempt++) {
+      const call = await http.call({
+        method: 'POST',
+        path: '/api/order',
+        headers: {
+          'content-type': 'application/json',
+          ...(id !== undefined && idIn !== 'body' && { 'idempotency-key': id }),
+          ...(way === 'async' && { prefer: 'respond-async' }),
+        },
+        body: text,
+      })
+      ledger.orders.push({ ...call, way, id, content })
+      const status = call.answer?.status ?? 0
+      if (status === 200 || status === 202) {
+        const told = idNamedBy(call)
+        if (send.looksUp && told !== undefined) await lookUp(told, true)
+        return
+      }
+      if (status >= 400 && status < 500) return
+      // The service named the order in its 503: asked under that name again, it stays one order.
+      const told = idNamedBy(call)
+      if (id === undefined && told !== undefined) {
+        id = told
+        idIn = 'header'
+      }
+      await pause(attempt)
+    }
+  }
+
+  async function lookUp(id: string, acknowledged: boolean): Promise<void> {
+    const call = await http.call({ method: 'GET', path: `/api/order/${id}` })
+    ledger.lookUps.push({ ...call, id, acknowledged })
+  }
+
+  async function push({ id, content, text, patience }: OrderSend): Promise<void> {
+    const order = { id, content }
+    const message = Buffer.from(text).toString('base64')
+    // Pushed twice, a message without an id is two orders: whoever wants to ask again gives one.
+    const tries = id === undefined ? 1 : patience
+    const target = id === undefined ? directQueue : queue
+    for (let attempt = 0; attempt < tries && !signal.aborted; attempt++) {
+      if (await put(target, message, order)) return
+      await pause(attempt)
+    }
+  }
+
+  async function put(
+    target: QueueClient,
+    text: string,
+    order: { readonly id: string | undefined; readonly content: OrderSend['content'] } | undefined,
+  ): Promise<boolean> {
+    try {
+      const { messageId } = await target.sendMessage(text, { messageTimeToLive: -1 })
+      ledger.pushes.push({ text, order, acknowledged: true, messageId })
+      return true
+    } catch (error) {
+      ledger.pushes.push({ text, order, acknowledged: false, messageId: undefined })
+      if ((error as { statusCode?: number }).statusCode === 404) {
+        await target.createIfNotExists().catch(() => undefined)
+      }
+      return false
+    }
+  }
+
+  async function badCall({ body, status }: BadCall): Promise<void> {
+    const call = await http.call({ method: 'POST', path: '/api/order', body })
+    ledger.refused.push({ ...call, expected: status })
+  }
+
+  async function sendOne(send: Send): Promise<void> {
+    switch (send.kind) {
+      case 'order':
+        return sendOrder(send)
+      case 'badCall':
+        return badCall(send)
+      case 'badMessage':
+        for (let attempt = 0; attempt < 100 && !signal.aborted; attempt++) {
+          if (await put(queue, send.text, undefined)) return
+          await pause(attempt)
+        }
+    }
+  }
+  return {
+    async send(task) {
+      await Promise.all(task.map(sendOne))
+    },
+  }
+}
+
+/** The id an answer names. */
+function idNamedBy({ answer }: Call): string | undefined {
+  const id = jsonObject(answer?.body ?? '')?.['id']
+  return typeof id === 'string' ? id : undefined
+}

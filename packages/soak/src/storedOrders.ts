@@ -1,0 +1,113 @@
+import { TableClient } from '@azure/data-tables'
+import { QueueServiceClient } from '@azure/storage-queue'
+import { ORDERS_QUEUE, ORDERS_TABLE, POISON_QUEUE } from '../../../src/storage/names.ts'
+import type { Content } from './content.ts'
+
+/** A record as it lies in the table. */
+export interface StoredOrder {
+  readonly id: string
+  readonly content: Content
+  readonly status: string
+  readonly acceptedAt: string | undefined
+  /** Changes with every write. */
+  readonly etag: string
+  /** The JSON that every answer about it must be. */
+  readonly json: string
+}
+
+/** A page of the table; `next` is where the one after it begins. */
+export interface StoredPage {
+  readonly orders: readonly StoredOrder[]
+  readonly next: string | undefined
+}
+
+/** Reads tables and queues themselves, past the app and past the fault proxy. */
+export interface StorageReader {
+  page(from: string | undefined): Promise<StoredPage>
+  all(): Promise<Map<string, StoredOrder>>
+  /** How many messages are on `orders`, the invisible ones included. */
+  waiting(): Promise<number>
+  /** Takes everything off `orders-poison`: the texts, and how many of them would expire. */
+  takePoison(): Promise<{ readonly texts: readonly string[]; readonly expiring: number }>
+}
+
+interface OrderEntity {
+  readonly rowKey?: string
+  readonly etag: string
+  readonly item?: unknown
+  readonly quantity?: unknown
+  readonly status?: unknown
+  readonly message?: unknown
+  readonly acceptedAt?: unknown
+  readonly processedAt?: unknown
+}
+
+const PAGE_SIZE = 1000
+const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1000
+
+/** A reader of the storage at a connection string. */
+export function storageReader(connection: string): StorageReader {
+  const table = TableClient.fromConnectionString(connection, ORDERS_TABLE, { allowInsecureConnection: true })
+  const queues = QueueServiceClient.fromConnectionString(connection)
+  const orders = queues.getQueueClient(ORDERS_QUEUE)
+  const poison = queues.getQueueClient(POISON_QUEUE)
+
+  async function page(from: string | undefined): Promise<StoredPage> {
+    try {
+      const pages = table.listEntities<OrderEntity>().byPage({
+        maxPageSize: PAGE_SIZE,
+        ...(from !== undefined && { continuationToken: from }),
+      })
+      for await (const entities of pages) {
+        return { orders: entities.map(toStored), next: entities.continuationToken }
+      }
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode !== 404) throw error
+    }
+    return { orders: [], next: undefined }
+  }
+
+  return {
+    page,
+    async all() {
+      const found = new Map<string, StoredOrder>()
+      let from: string | undefined
+      do {
+        const { orders: some, next } = await page(from)
+        for (const order of some) found.set(order.id, order)
+        from = next
+      } while (from !== undefined)
+      return found
+    },
+    async waiting() {
+      if (!(await orders.exists())) return 0
+      return (await orders.getProperties()).approximateMessagesCount ?? 0
+    },
+    async takePoison() {
+      const texts: string[] = []
+      let expiring = 0
+      if (!(await poison.exists())) return { texts, expiring }
+      for (;;) {
+        const { receivedMessageItems: some } = await poison.receiveMessages({ numberOfMessages: 32 })
+        if (some.length === 0) return { texts, expiring }
+        for (const { messageId, popReceipt, messageText, expiresOn } of some) {
+          texts.push(messageText)
+          if (expiresOn.getTime() - Date.now() <= SEVEN_DAYS_MS) expiring++
+          await poison.deleteMessage(messageId, popReceipt)
+        }
+      }
+    },
+  }
+}
+
+function toStored(entity: OrderEntity): StoredOrder {
+  const { rowKey: id = '', item, quantity, status, message, acceptedAt, processedAt } = entity
+  return {
+    id,
+    content: { item: String(item), quantity: Number(quantity) },
+    status: String(status),
+    acceptedAt: typeof acceptedAt === 'string' ? acceptedAt : undefined,
+    etag: entity.etag,
+    json: JSON.stringify({ id, item, quantity, status, message, acceptedAt, processedAt }),
+  }
+}

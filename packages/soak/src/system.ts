@@ -1,0 +1,205 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connectionString, startAzurite } from 'testkit/azurite'
+import { unpackedApp } from 'testkit/unpackedApp'
+import { startHost, type TestHost } from 'testkit/hostProcess'
+import { startFaultProxy } from 'testkit/faultProxy'
+import type { FaultPlan, OutageStyle } from './faults.ts'
+import type { Journal, StorageService } from './journal.ts'
+import { workerOf } from 'testkit/processTree'
+import { freePort } from 'testkit/freePort'
+import { createTimeline, type Timeline } from './timeline.ts'
+
+const SERVICES = ['blob', 'queue', 'table'] as const
+
+/** How long a killed worker may take to be replaced. */
+const WORKER_RESTART_MS = 30_000
+
+/** The app on a host, the host on storage, and a fault proxy between: everything that can die, and the ways it can. */
+export interface System {
+  readonly httpPort: number
+  /** Storage itself, past the proxy. */
+  readonly directConnection: string
+  /** Storage as the app sees it. */
+  readonly proxiedConnection: string
+  /** When the host or its worker was dead, or not ready yet. */
+  readonly kills: Timeline
+  /** When storage was away, in whole or in part. */
+  readonly outages: Timeline
+  /** Kills the worker process; resolves when another one answers. */
+  killWorker(): Promise<void>
+  /** Kills the host and its worker; resolves when another host answers. */
+  killHost(): Promise<void>
+  /** Ends Azurite cleanly, and starts it again on the same data after this long. */
+  restartAzurite(downMs: number): Promise<void>
+  /** Makes services unavailable to the app and the host, for this long. */
+  outage(services: readonly StorageService[], style: OutageStyle, ms: number): Promise<void>
+  /** Runs something while storage itself is running: not during {@link restartAzurite}. */
+  whileStorageRuns<T>(read: () => Promise<T>): Promise<T>
+  /** What the host has printed last, for the case that something broke. */
+  hostOutput(): string
+  /** Ends everything, and removes what it left on the disk. */
+  stop(): Promise<void>
+}
+
+/** Starts it all. `environment` is the host's, beside the storage connection. */
+export async function startSystem(options: {
+  readonly environment: Readonly<Record<string, string>>
+  readonly plans: Readonly<Record<StorageService, FaultPlan>>
+  readonly journal: Journal
+}): Promise<System> {
+  const { plans, journal } = options
+  const location = await mkdtemp(path.join(tmpdir(), 'soak-azurite-'))
+  const undo: (() => Promise<unknown>)[] = [() => rm(location, { recursive: true, force: true })]
+  const underWay = new Set<Promise<unknown>>()
+  let stopping = false
+  /** What starts a process is finished before everything is stopped, and not begun any more after that. */
+  const before = async (act: () => Promise<void>): Promise<void> => {
+    if (stopping) return
+    const done = act()
+    underWay.add(done)
+    try {
+      await done
+    } finally {
+      underWay.delete(done)
+    }
+  }
+  const stop = async () => {
+    stopping = true
+    await Promise.allSettled(underWay)
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    const upstream = { blob: await freePort(), queue: await freePort(), table: await freePort() }
+    let azurite = await startAzurite({ location, ports: upstream })
+    undo.push(() => azurite.stop())
+
+    const startProxy = async (service: StorageService) => {
+      const proxy = await startFaultProxy({
+        upstreamPort: upstream[service],
+        port: await freePort(),
+        choose: () => plans[service].draw(),
+        onExchange: (exchange) => {
+          journal.note(service, exchange)
+        },
+      })
+      undo.push(() => proxy.close())
+      return proxy
+    }
+    const proxies = {
+      blob: await startProxy('blob'),
+      queue: await startProxy('queue'),
+      table: await startProxy('table'),
+    }
+    const proxiedConnection = connectionString({
+      blob: proxies.blob.port,
+      queue: proxies.queue.port,
+      table: proxies.table.port,
+    })
+
+    const app = await unpackedApp()
+    undo.push(() => app.remove())
+    const httpPort = await freePort()
+    const start = () =>
+      startHost({
+        folder: app.folder,
+        port: httpPort,
+        environment: { AzureWebJobsStorage: proxiedConnection, ...options.environment },
+      })
+    let host: TestHost = await start()
+    undo.push(() => host.kill())
+
+    const kills = createTimeline()
+    const outages = createTimeline()
+    let storageBusy: Promise<unknown> = Promise.resolve()
+    const exclusively = <T>(act: () => Promise<T>): Promise<T> => {
+      const result = storageBusy.then(act)
+      storageBusy = result.catch(() => undefined)
+      return result
+    }
+
+    return {
+      httpPort,
+      directConnection: connectionString(upstream),
+      proxiedConnection,
+      kills,
+      outages,
+      stop,
+      hostOutput: () => host.output().slice(-3000),
+      killWorker: () =>
+        before(async () => {
+          const worker = await workerOf(host.pid)
+          if (worker === undefined) return
+          const end = kills.begin()
+          try {
+            process.kill(worker, 'SIGKILL')
+          } catch {
+            // It has ended by itself.
+          }
+          const late = performance.now() + WORKER_RESTART_MS
+          for (;;) {
+            const now = await workerOf(host.pid)
+            if (now !== undefined && now !== worker && (await isReady(host.url))) break
+            if (performance.now() > late) {
+              throw new Error(`the worker was not started again:\n${host.output().slice(-5000)}`)
+            }
+            await delay(50)
+          }
+          end()
+        }),
+      killHost: () =>
+        before(async () => {
+          const end = kills.begin()
+          await host.kill()
+          host = await start()
+          end()
+        }),
+      restartAzurite: (downMs) =>
+        before(async () => {
+          const end = outages.begin()
+          await exclusively(async () => {
+            await azurite.stop()
+            await delay(downMs)
+            azurite = await startAzurite({ location, ports: upstream })
+          })
+          end()
+        }),
+      outage: (services, style, ms) =>
+        before(async () => {
+          const end = outages.begin()
+          if (style === 'offline') {
+            await Promise.all(services.map((service) => proxies[service].goOffline()))
+            await delay(ms)
+            await Promise.all(services.map((service) => proxies[service].goOnline()))
+          } else {
+            for (const service of services) plans[service].outage(style)
+            await delay(ms)
+            for (const service of services) plans[service].outage(undefined)
+          }
+          end()
+        }),
+      whileStorageRuns: exclusively,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Makes something for each service. */
+export function forEachService<T>(make: (service: StorageService) => T): Readonly<Record<StorageService, T>> {
+  const [blob, queue, table] = SERVICES
+  return { blob: make(blob), queue: make(queue), table: make(table) }
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/api/hello`, { signal: AbortSignal.timeout(5000) })
+    await response.arrayBuffer()
+    return response.ok
+  } catch {
+    return false
+  }
+}

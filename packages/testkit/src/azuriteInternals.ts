@@ -1,0 +1,115 @@
+import { createRequire } from 'node:module'
+
+// Loaded into Azurite before Azurite itself. This file alone reaches into Azurite's private classes, and it knows one
+// version of them.
+//
+// - Storage in memory: every minute Azurite's queue service removes what deleted messages leave behind. In memory that is one
+//   entry a message, and each removal sorts the index of all of them again (`MemoryExtentStore.deleteExtents`). After some
+//   hundred messages it does not respond for seconds, after some thousand for minutes. Tests and benchmarks end before they need
+//   the space, so the interval is the longest there is.
+// - `?flatQueues`: Azurite sorts whole indexes for each batch that is received, and before every operation looks for expired
+//   messages, sorting every index also when there are none (`clearExpiredMessages`: `coll.remove([])`). With ten thousand
+//   messages it does little else. Here each queue is a map, oldest message first. Expiry and peeking, which benchmarks don't use,
+//   are left out.
+
+const KNOWN_VERSION = '3.37.'
+
+const require = createRequire(import.meta.url)
+const { version } = require('azurite/package.json') as { readonly version: string }
+if (!version.startsWith(KNOWN_VERSION)) {
+  throw new Error(
+    `packages/testkit/src/azuriteInternals.ts knows Azurite ${KNOWN_VERSION}x, and ${version} is installed. ` +
+      'Check the private classes it replaces against that version, then change KNOWN_VERSION.',
+  )
+}
+
+const LONGEST_INTERVAL_MS = 2 ** 31 - 1
+const constants = require('azurite/dist/src/queue/utils/constants.js') as { DEFAULT_GC_INTERVAL_MS: number }
+constants.DEFAULT_GC_INTERVAL_MS = LONGEST_INTERVAL_MS
+
+if (new URL(import.meta.url).searchParams.has('flatQueues')) replaceQueueStore()
+
+interface Message {
+  readonly accountName: string
+  readonly queueName: string
+  readonly messageId: string
+  popReceipt: string
+  timeNextVisible: Date
+  dequeueCount: number
+}
+
+/** What Azurite awaits of its store. */
+interface MessageStore {
+  insertMessage(message: Message): void
+  getMessages(
+    account: string,
+    queue: string,
+    timeNextVisible: Date,
+    popReceipt: string,
+    count?: number,
+    now?: Date,
+  ): readonly Message[]
+  updateMessage(message: Message, popReceipt: string): void
+  deleteMessage(account: string, queue: string, messageId: string, popReceipt: string): void
+  getMessagesCount(account: string, queue: string): number
+}
+
+interface ErrorFactory {
+  getMessageNotFound(): Error
+  getPopReceiptMismatch(): Error
+}
+
+/** Replaces the store of the queue service: operations cost the same however many messages wait. */
+function replaceQueueStore(): void {
+  const { default: store } = require('azurite/dist/src/queue/persistence/LokiQueueMetadataStore.js') as {
+    readonly default: { readonly prototype: MessageStore }
+  }
+  const { default: errors } = require('azurite/dist/src/queue/errors/StorageErrorFactory.js') as {
+    readonly default: ErrorFactory
+  }
+
+  const queues = new Map<string, Map<string, Message>>()
+
+  function messagesOf(account: string, queue: string): Map<string, Message> {
+    const key = `${account}/${queue}`
+    const messages = queues.get(key) ?? new Map<string, Message>()
+    queues.set(key, messages)
+    return messages
+  }
+
+  /** @throws when there is no such message, or somebody else has it now */
+  function held(messages: Map<string, Message>, messageId: string, popReceipt: string): Message {
+    const message = messages.get(messageId)
+    if (message === undefined) throw errors.getMessageNotFound()
+    if (message.popReceipt !== popReceipt) throw errors.getPopReceiptMismatch()
+    return message
+  }
+
+  Object.assign(store.prototype, {
+    insertMessage: (message) => {
+      messagesOf(message.accountName, message.queueName).set(message.messageId, { ...message })
+    },
+    getMessages: (account, queue, timeNextVisible, popReceipt, count = 1, now = new Date()) => {
+      const taken: Message[] = []
+      for (const message of messagesOf(account, queue).values()) {
+        if (message.timeNextVisible > now) continue
+        Object.assign(message, { timeNextVisible, popReceipt, dequeueCount: message.dequeueCount + 1 })
+        taken.push({ ...message })
+        if (taken.length === count) break
+      }
+      return taken
+    },
+    updateMessage: (change, popReceipt) => {
+      const message = held(messagesOf(change.accountName, change.queueName), change.messageId, popReceipt)
+      // A change of the lease alone names no content.
+      const given = Object.entries(change).filter(([, value]) => value !== undefined)
+      Object.assign(message, Object.fromEntries(given))
+    },
+    deleteMessage: (account, queue, messageId, popReceipt) => {
+      const messages = messagesOf(account, queue)
+      held(messages, messageId, popReceipt)
+      messages.delete(messageId)
+    },
+    getMessagesCount: (account, queue) => messagesOf(account, queue).size,
+  } satisfies MessageStore)
+}

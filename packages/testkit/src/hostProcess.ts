@@ -1,0 +1,132 @@
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from './freePort.ts'
+
+/** The script of func-local, as it is installed here. */
+export const FUNC_LOCAL = path.join(
+  path.dirname(createRequire(import.meta.url).resolve('func-local/package.json')),
+  'bin/func-local.js',
+)
+
+const START_TIMEOUT_MS = 60_000
+
+/** A Functions host in a process of its own. */
+export interface TestHost {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string
+  readonly pid: number
+  /** Everything it has printed so far, both streams. */
+  output(): string
+  /** Resolves with what it has printed once that matches. */
+  waitForOutput(pattern: RegExp, timeoutMs?: number): Promise<string>
+  /** Asks it to stop, as Ctrl-C does. Resolves with its exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+  /** Ends it, and the worker it started, at once. */
+  kill(): Promise<void>
+}
+
+/** How a host process is started. */
+export interface HostCommand {
+  /** The app's folder. */
+  readonly folder: string
+  readonly port: number
+  readonly flags?: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  /** func-local's script, or `func` for Core Tools. */
+  readonly host?: string
+  readonly stdio?: StdioOptions
+}
+
+/**
+ * Starts a host, alone in its process group, with nothing of the parent's Node options. Without `host` the variable
+ * `E2E_HOST=func` takes Core Tools, everything else func-local.
+ */
+export function spawnHost(command: HostCommand): ChildProcess {
+  const host = command.host ?? (process.env['E2E_HOST'] === 'func' ? 'func' : FUNC_LOCAL)
+  const flags = ['start', '--port', String(command.port), ...(command.flags ?? [])]
+  const options = {
+    cwd: command.folder,
+    env: {
+      ...process.env,
+      FUNCTIONS_WORKER_RUNTIME: 'node',
+      // Jest's flags are not the host's.
+      NODE_OPTIONS: '',
+      ...command.environment,
+    },
+    detached: process.platform !== 'win32',
+    stdio: command.stdio ?? 'pipe',
+  } as const
+  return host === 'func'
+    ? spawn('func', flags, { ...options, shell: process.platform === 'win32' })
+    : spawn(process.execPath, [host, ...flags], options)
+}
+
+/**
+ * Starts a host on an app's folder, and waits until `readyPath` responds with 2xx.
+ */
+export async function startHost(options: {
+  readonly folder: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly flags?: readonly string[]
+  readonly port?: number
+  /** Its response is 2xx when the app is up. */
+  readonly readyPath?: string
+}): Promise<TestHost> {
+  const port = options.port ?? (await freePort())
+  const child = spawnHost({ ...options, port })
+  return watch(child, `http://127.0.0.1:${port}`, options.readyPath ?? '/api/hello')
+}
+
+async function watch(child: ChildProcess, url: string, readyPath: string): Promise<TestHost> {
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      printed += text
+    })
+  }
+  const ended = once(child, 'exit').then((args) => args[0] as number | null)
+  const running = () => child.exitCode === null && child.signalCode === null
+  const pid = child.pid
+  if (pid === undefined) throw new Error('the host did not start')
+
+  const host: TestHost = {
+    url,
+    pid,
+    output: () => printed,
+    async waitForOutput(pattern, timeoutMs = 20_000) {
+      const end = performance.now() + timeoutMs
+      while (!pattern.test(printed)) {
+        if (performance.now() > end) throw new Error(`no output matched ${String(pattern)}:\n${printed}`)
+        await delay(20)
+      }
+      return printed
+    },
+    async stop(signal = 'SIGINT') {
+      child.kill(signal)
+      return ended
+    },
+    async kill() {
+      // Its group: the worker goes with it.
+      if (running()) process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
+      await ended
+    },
+  }
+
+  const end = performance.now() + START_TIMEOUT_MS
+  for (;;) {
+    if (!running()) throw new Error(`the host ended while it started:\n${printed}`)
+    if (performance.now() > end) {
+      await host.kill()
+      throw new Error(`the host was not ready in time:\n${printed}`)
+    }
+    const ready = await fetch(url + readyPath, { signal: AbortSignal.timeout(5000) }).then(
+      (response) => response.ok,
+      () => false,
+    )
+    if (ready) return host
+    await delay(20)
+  }
+}
