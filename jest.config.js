@@ -9,6 +9,8 @@ export const base = {
   // TypeScript rewrites `./x.ts` to `./x.js` when ts-jest emits; the files on disk are the `.ts` ones.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   moduleFileExtensions: ['ts', 'js', 'json'],
+  // Apps that tests run; two packages of one name would be a collision.
+  modulePathIgnorePatterns: ['/test/fixtures/'],
 }
 
 /** @type {import('jest').Config} */

@@ -5,24 +5,28 @@ import { toJsonSchemaDefs, type JsonSchema, type OverrideActionContext } from '@
 import packageJson from '../package.json' with { type: 'json' }
 import {
   BodyTooLargeError,
+  FAILURES,
   InvalidOrderError,
   MalformedJsonError,
+  MAX_BODY_BYTES,
   OrderConflictError,
   OrderNotFoundError,
   StorageUnavailableError,
+  UnsupportedEncodingError,
 } from '../src/orders/errors.ts'
 import {
   ORDER_ID,
-  acceptedOrderSchema,
   checkOrder,
+  contentFields,
   orderIdSchema,
   orderRecordSchema,
   orderSchema,
-  processedOrderSchema,
   type AcceptedOrder,
+  type OrderContent,
+  type OrderRecord,
   type ProcessedOrder,
 } from '../src/orders/order.ts'
-import { MAX_BODY_BYTES } from '../src/http/request.ts'
+import { exampleOf, isRequired } from '../src/orders/schema.ts'
 import { problemOf, RETRY_AFTER_SECONDS, type Problem } from '../src/http/problem.ts'
 import { ROOT } from './build.ts'
 
@@ -83,13 +87,19 @@ function withPattern(schema: RuledSchema, pattern: string): RuledSchema {
   return { ...schema, allOf: [...(schema.allOf ?? []), { pattern }] }
 }
 
+/** The name of a record's schema: its status, as in `AcceptedOrder`. */
+const recordName = (status: string) => `${capitalized(status)}Order`
+
 function orderSchemas(): Json {
+  const records = orderRecordSchema.options.map((schema) => ({
+    status: schema.entries.status.literal,
+    schema,
+  }))
   const schemas = toJsonSchemaDefs(
     {
       OrderId: orderIdSchema,
       Order: orderSchema,
-      AcceptedOrder: acceptedOrderSchema,
-      ProcessedOrder: processedOrderSchema,
+      ...Object.fromEntries(records.map(({ status, schema }) => [recordName(status), schema])),
       OrderRecord: orderRecordSchema,
     },
     {
@@ -98,23 +108,36 @@ function orderSchemas(): Json {
       overrideRef: ({ referenceId }) => ref('schemas', referenceId).$ref,
     },
   )
-  const mapping = {
-    accepted: ref('schemas', 'AcceptedOrder').$ref,
-    processed: ref('schemas', 'ProcessedOrder').$ref,
-  } satisfies Record<(AcceptedOrder | ProcessedOrder)['status'], string>
+  const mapping = records.map(({ status }) => [status, ref('schemas', recordName(status)).$ref])
   return {
     ...schemas,
     OrderRecord: {
       description: 'What is stored of an order.',
       ...schemas.OrderRecord,
-      discriminator: { propertyName: orderRecordSchema.key, mapping },
+      discriminator: { propertyName: orderRecordSchema.key, mapping: Object.fromEntries(mapping) as Json },
     },
   }
 }
 
+function capitalized(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1)
+}
+
 // ---- Problems: what the app makes of each of its errors.
 
-const EXAMPLE_ORDER = { id: 'order-1', item: 'blue widget', quantity: 3 }
+/** The examples that the schemas of the content fields give; a field that may be absent needs none. */
+function exampleContent(fields: 'all' | 'required'): OrderContent {
+  const examples = Object.entries(contentFields).flatMap(([name, schema]): [string, unknown][] => {
+    const example = exampleOf(schema)
+    if (example === undefined && isRequired(schema)) {
+      throw new Error(`The field ${name} needs an example for the API's description: v.examples([…]).`)
+    }
+    return example === undefined || (fields === 'required' && !isRequired(schema)) ? [] : [[name, example]]
+  })
+  return Object.fromEntries(examples) as OrderContent
+}
+
+const EXAMPLE_ORDER = { id: 'order-1', ...exampleContent('all') }
 
 const INVALID_ORDER = { id: 'order 1', item: ' ', quantity: 0, color: 'blue' }
 
@@ -127,34 +150,30 @@ function malformedJson(text: string): MalformedJsonError {
   throw new Error(`This is JSON: ${text}`)
 }
 
-/** Each problem: its name here, when it is the answer, and an error that makes it. */
-const PROBLEMS = {
-  MalformedJson: { description: 'The body is not JSON in UTF-8.', error: malformedJson('{"item":}') },
-  OrderNotFound: { description: 'There is no order under the id.', error: new OrderNotFoundError('order-1') },
-  OrderConflict: {
-    description:
-      'The id belongs to an order with another item or quantity. That stays so: use a new id for a new order.',
-    error: new OrderConflictError('order-1'),
-  },
-  BodyTooLarge: {
-    description: `The body is longer than ${MAX_BODY_BYTES} bytes.`,
-    error: new BodyTooLargeError(MAX_BODY_BYTES),
-  },
-  InvalidOrder: {
-    description: 'The order is not valid, or its `id` is not the `Idempotency-Key`. Every fault is listed.',
-    error: new InvalidOrderError(checkOrder(INVALID_ORDER).faults ?? []),
-  },
-  InternalError: { description: 'A fault of the service.', error: new Error('a bug') },
-  StorageUnavailable: {
-    description: 'Storage did not answer. The outcome is unknown; asking again with the same `id` is safe.',
-    error: new StorageUnavailableError('order-1', undefined),
-  },
-} as const
+/** An error of each kind. */
+const ERRORS: Readonly<Record<keyof typeof FAILURES, Error>> = {
+  malformedJson: malformedJson('{"item":}'),
+  orderNotFound: new OrderNotFoundError(),
+  orderConflict: new OrderConflictError('order-1'),
+  bodyTooLarge: new BodyTooLargeError(),
+  unsupportedEncoding: new UnsupportedEncodingError(),
+  invalidOrder: new InvalidOrderError(checkOrder(INVALID_ORDER).faults ?? []),
+  internalError: new Error('a bug'),
+  storageUnavailable: new StorageUnavailableError('order-1', undefined),
+}
+
+type ProblemName = Capitalize<keyof typeof FAILURES>
+
+const problems = (Object.keys(FAILURES) as (keyof typeof FAILURES)[]).map((key) => ({
+  name: capitalized(key) as ProblemName,
+  description: FAILURES[key].when,
+  problem: problemOf(ERRORS[key]),
+}))
 
 /** The schema of one problem: its type and status are fixed, and what it says beside them is always there. */
 function problemSchema(problem: Problem): Json {
   const members: Record<keyof Problem, Json> = {
-    type: { const: problem.type, description: 'Tells this problem from others, and stays the same.' },
+    type: { const: problem.type, description: 'Identifies the kind of problem. Stable.' },
     title: { type: 'string', description: 'The kind of problem, in words.' },
     status: { const: problem.status, description: 'The HTTP status.' },
     detail: { type: 'string', description: 'What happened this time, and what to do.' },
@@ -182,18 +201,12 @@ const ORDER_FAULT = {
     pointer: {
       type: 'string',
       format: 'json-pointer',
-      description: 'Where in the order (RFC 6901); empty for the order as a whole.',
+      description: 'Where in the order (RFC 6901); empty for the whole order.',
     },
     detail: { type: 'string', description: 'What is wrong there.' },
   },
   required: ['pointer', 'detail'],
 }
-
-const problems = Object.entries(PROBLEMS).map(([name, { description, error }]) => ({
-  name,
-  description,
-  problem: problemOf(error),
-}))
 
 function problemResponse({ name, description, problem }: (typeof problems)[number]): Json {
   return {
@@ -203,17 +216,18 @@ function problemResponse({ name, description, problem }: (typeof problems)[numbe
   }
 }
 
-/** The answers an operation shares with others, by status. */
-function sharedResponses(...names: readonly (keyof typeof PROBLEMS | 'Unauthorized')[]): Json {
-  return Object.fromEntries(
-    names.map((name) => [
-      name === 'Unauthorized' ? 401 : problemOf(PROBLEMS[name].error).status,
-      ref('responses', name),
-    ]),
-  )
+/** The responses that an operation shares with others, by status. */
+function sharedResponses(...names: readonly (ProblemName | 'Unauthorized')[]): Json {
+  const status = new Map<string, number>([
+    ['Unauthorized', 401],
+    ...problems.map(({ name, problem }) => [name, problem.status] as const),
+  ])
+  return Object.fromEntries(names.map((name) => [String(status.get(name)), ref('responses', name)]))
 }
 
 // ---- Operations.
+
+const MESSAGE = `Order for ${EXAMPLE_ORDER.item} processed!`
 
 const ACCEPTED: AcceptedOrder = {
   ...EXAMPLE_ORDER,
@@ -224,16 +238,24 @@ const ACCEPTED: AcceptedOrder = {
 const PROCESSED: ProcessedOrder = {
   ...EXAMPLE_ORDER,
   status: 'processed',
-  message: 'Order for blue widget processed!',
+  message: MESSAGE,
   processedAt: '2026-01-02T12:00:00.250Z',
 }
 
 const PROCESSED_LATER: ProcessedOrder = {
   ...EXAMPLE_ORDER,
   status: 'processed',
-  message: 'Order for blue widget processed!',
+  message: MESSAGE,
   acceptedAt: '2026-01-02T12:00:00.000Z',
   processedAt: '2026-01-02T12:00:01.500Z',
+}
+
+/** An example of each status. */
+const RECORDS: Readonly<
+  Record<OrderRecord['status'], { readonly summary: string; readonly value: OrderRecord }>
+> = {
+  processed: { summary: 'Processed', value: PROCESSED },
+  accepted: { summary: 'Accepted', value: ACCEPTED },
 }
 
 const functionKey = [{ functionKey: [] }, { functionCode: [] }]
@@ -268,7 +290,7 @@ const placeOrder = {
     {
       name: 'Prefer',
       in: 'header',
-      description: '`respond-async` (RFC 7240): accept the order, and answer before it is processed.',
+      description: '`respond-async` (RFC 7240): accept the order, and respond before it is processed.',
       schema: { type: 'string', examples: ['respond-async'] },
     },
   ],
@@ -279,7 +301,7 @@ const placeOrder = {
       'application/json': {
         schema: ref('schemas', 'Order'),
         examples: {
-          smallest: { summary: 'The smallest', value: { item: 'widget' } },
+          smallest: { summary: 'The smallest', value: exampleContent('required') },
           whole: { summary: 'Every field', value: EXAMPLE_ORDER },
         },
       },
@@ -287,14 +309,14 @@ const placeOrder = {
   },
   responses: {
     200: {
-      description: 'The order is processed: its record as stored. A retry is answered with the same bytes.',
+      description: 'The order is processed: its record as stored. A retry gets the same bytes.',
       content: { 'application/json': { schema: ref('schemas', 'ProcessedOrder'), example: PROCESSED } },
     },
     202: {
       description: 'The order is accepted: stored, and on the queue.',
       headers: {
         Location: {
-          description: 'Where to ask for the order.',
+          description: 'Where to get the order.',
           required: true,
           schema: { type: 'string', format: 'uri' },
         },
@@ -308,6 +330,7 @@ const placeOrder = {
       'Unauthorized',
       'OrderConflict',
       'BodyTooLarge',
+      'UnsupportedEncoding',
       'InvalidOrder',
       'InternalError',
       'StorageUnavailable',
@@ -318,7 +341,7 @@ const placeOrder = {
 const readOrder = {
   operationId: 'orderStatus',
   tags: ['Orders'],
-  summary: 'Look an order up',
+  summary: 'Get an order',
   description: 'The record of an order, however it came in.',
   security: functionKey,
   parameters: [
@@ -336,7 +359,7 @@ const readOrder = {
       headers: {
         'Cache-Control': constantHeader('The record may change until it is processed.', 'no-store'),
         'Retry-After': {
-          description: 'Seconds after which to ask again. Only while the order waits to be processed.',
+          description: 'Seconds after which to retry. Only while the order waits to be processed.',
           schema: { type: 'integer', minimum: 0 },
         },
       },
@@ -344,9 +367,8 @@ const readOrder = {
         'application/json': {
           schema: ref('schemas', 'OrderRecord'),
           examples: {
-            processed: { summary: 'Processed', value: PROCESSED },
+            ...RECORDS,
             processedLater: { summary: 'Accepted, then processed', value: PROCESSED_LATER },
-            accepted: { summary: 'Accepted', value: ACCEPTED },
           },
         },
       },
@@ -358,14 +380,14 @@ const readOrder = {
 const hello = {
   operationId: 'hello',
   tags: ['Service'],
-  summary: 'Greet',
+  summary: 'Get a greeting',
   description: 'Needs no key and no storage: it also tells whether the service is up.',
   security: [],
   parameters: [
     {
       name: 'name',
       in: 'query',
-      description: 'Whom to greet; everyone without it.',
+      description: 'Who is greeted; without it, everyone.',
       schema: { type: 'string', examples: ['Ada'] },
     },
   ],
@@ -389,7 +411,7 @@ const description = {
   operationId: 'openapi',
   tags: ['Service'],
   summary: 'This description',
-  description: 'The API described in OpenAPI 3.1. Needs no key.',
+  description: 'The description of the API in OpenAPI 3.1. Needs no key.',
   security: [],
   responses: {
     200: {
@@ -417,7 +439,7 @@ const docs = {
   operationId: 'docs',
   tags: ['Service'],
   summary: 'This description as a page',
-  description: 'A page to read the API on, and to try it. Needs no key, and nothing from anywhere else.',
+  description: 'A page to read and try the API. Needs no key, and loads nothing from elsewhere.',
   security: [],
   responses: {
     200: {
@@ -444,13 +466,13 @@ export function openApiDocument(): Json {
       title: 'Order service',
       version: packageJson.version,
       description:
-        'Orders, processed once each, at once or from a queue. Errors are problem details (RFC 9457); their `type` tells them ' +
-        'apart. Whatever the answer, or without one, asking again under the same id is safe.',
+        'Orders, each processed once, at once or from a queue. Errors are problem details (RFC 9457); their `type` tells them ' +
+        'apart. Retrying under the same id is always safe, whatever the response was, or without one.',
       license: { name: packageJson.license, identifier: packageJson.license },
     },
     servers: [{ url: '/api' }],
     tags: [
-      { name: 'Orders', description: 'Placing orders, and what became of them.' },
+      { name: 'Orders', description: 'Place orders and get them.' },
       { name: 'Service', description: 'About the service itself.' },
     ],
     paths: {
@@ -467,12 +489,12 @@ export function openApiDocument(): Json {
         ...Object.fromEntries(problems.map(({ name, problem }) => [name, problemSchema(problem)])),
       },
       responses: {
-        Unauthorized: { description: 'There is no key, or a wrong one. Without a body.' },
+        Unauthorized: { description: 'The key is missing or wrong. The body is empty.' },
         ...Object.fromEntries(problems.map((problem) => [problem.name, problemResponse(problem)])),
       },
       headers: {
         RetryAfter: {
-          description: 'Seconds after which to ask again.',
+          description: 'Seconds after which to retry.',
           required: true,
           schema: { type: 'integer', minimum: 0, examples: [RETRY_AFTER_SECONDS] },
         },
@@ -482,7 +504,7 @@ export function openApiDocument(): Json {
           type: 'apiKey',
           in: 'header',
           name: 'x-functions-key',
-          description: 'A function key. It goes before one in the query.',
+          description: 'A function key. It takes precedence over one in the query.',
         },
         functionCode: {
           type: 'apiKey',

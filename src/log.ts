@@ -1,13 +1,6 @@
 import { inspect } from 'node:util'
 import type { InvocationContext } from '@azure/functions'
-import {
-  BodyTooLargeError,
-  InvalidOrderError,
-  MalformedJsonError,
-  OrderConflictError,
-  OrderNotFoundError,
-  StorageUnavailableError,
-} from './orders/errors.ts'
+import { FAILURES, OrderError, type FailureOutcome } from './orders/errors.ts'
 
 /** One line about one order, for operators: fields they can query by. */
 export interface OrderEvent {
@@ -25,10 +18,6 @@ export interface OrderEvent {
 
 /** Longest reason in a line: a client that makes a thousand faults can't fill the log with them. */
 const MAX_REASON_LENGTH = 2000
-
-/** How an order can fail. */
-export type FailureOutcome =
-  'malformed' | 'invalid' | 'conflict' | 'too-large' | 'not-found' | 'unavailable' | 'error'
 
 /**
  * Writes an event as one line of JSON, at the level it deserves: an error for what an operator must look at, a
@@ -61,22 +50,12 @@ export function failureOf(error: unknown): {
   readonly orderId?: string
   readonly reason: string
 } {
-  if (error instanceof OrderConflictError) {
-    return { outcome: 'conflict', orderId: error.id, reason: error.message }
+  if (!(error instanceof OrderError))
+    return { outcome: FAILURES.internalError.outcome, reason: inspect(error) }
+  const { kind, id } = error
+  return {
+    outcome: kind.outcome,
+    ...(id !== undefined && { orderId: id }),
+    reason: error.logReason(),
   }
-  if (error instanceof StorageUnavailableError) {
-    return { outcome: 'unavailable', orderId: error.id, reason: withCauses(error) }
-  }
-  if (error instanceof MalformedJsonError) return { outcome: 'malformed', reason: error.message }
-  if (error instanceof InvalidOrderError) return { outcome: 'invalid', reason: error.message }
-  if (error instanceof BodyTooLargeError) return { outcome: 'too-large', reason: error.message }
-  if (error instanceof OrderNotFoundError) return { outcome: 'not-found', reason: error.message }
-  return { outcome: 'error', reason: inspect(error) }
-}
-
-function withCauses(error: Error): string {
-  const cause = error.cause
-  return cause instanceof Error
-    ? `${error.message} Cause: ${cause.name}: ${withCauses(cause)}`
-    : error.message
 }

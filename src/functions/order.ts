@@ -1,6 +1,6 @@
 import { app, type HttpHandler, type HttpRequest, type HttpResponseInit } from '@azure/functions'
 import { logOrder } from '../log.ts'
-import type { OrderRecord } from '../orders/order.ts'
+import type { AcceptedOrder } from '../orders/order.ts'
 import { prefersAsync, readOrder } from '../http/request.ts'
 import { RETRY_AFTER_SECONDS } from '../http/problem.ts'
 import type { OrderService } from '../orders/service.ts'
@@ -14,11 +14,16 @@ export function orderHandler(service: OrderService): HttpHandler {
     const prefer = request.headers.get('prefer')
     const order = await (prefersAsync(prefer) ? service.accept(draft) : service.place(draft))
     logOrder(context, { outcome: order.status, via: 'http', orderId: order.id })
-    return order.status === 'processed' ? { status: 200, jsonBody: order } : acceptedResponse(request, order)
+    switch (order.status) {
+      case 'processed':
+        return { status: 200, jsonBody: order }
+      case 'accepted':
+        return acceptedResponse(request, order)
+    }
   })
 }
 
-function acceptedResponse(request: HttpRequest, order: OrderRecord): HttpResponseInit {
+function acceptedResponse(request: HttpRequest, order: AcceptedOrder): HttpResponseInit {
   const url = new URL(request.url)
   return {
     status: 202,

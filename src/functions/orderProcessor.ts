@@ -1,5 +1,6 @@
 import { app, type InvocationContext, type StorageQueueHandler } from '@azure/functions'
 import { failureOf, logOrder, type OrderEvent } from '../log.ts'
+import { ORDER_ID } from '../orders/order.ts'
 import type { OrderService } from '../orders/service.ts'
 import { ORDERS_QUEUE, STORAGE_CONNECTION } from '../storage/names.ts'
 import { withBindingName } from './binding.ts'
@@ -18,7 +19,7 @@ export function orderProcessorHandler(
       const result = await service.process({
         message,
         messageId: delivery.messageId,
-        last: delivery.dequeueCount >= maxDequeueCount,
+        last: (delivery.dequeueCount ?? 0) >= maxDequeueCount,
       })
       logOrder(context, {
         ...delivery,
@@ -37,15 +38,18 @@ export function orderProcessorHandler(
   }
 }
 
+/** What the host says of the message. Its admin API, and so the portal's Test/Run, delivers text that is no queue message's. */
 function deliveryOf({ triggerMetadata = {} }: InvocationContext): Omit<OrderEvent, 'outcome'> & {
-  readonly messageId: string
-  readonly dequeueCount: number
+  readonly messageId: string | undefined
+  readonly dequeueCount: number | undefined
 } {
-  const insertedAt = Date.parse(String(triggerMetadata['insertionTime']))
+  const { id, dequeueCount, insertionTime } = triggerMetadata
+  const insertedAt = Date.parse(String(insertionTime))
+  const count = Number(dequeueCount)
   return {
     via: 'queue',
-    messageId: String(triggerMetadata['id']),
-    dequeueCount: Number(triggerMetadata['dequeueCount']),
+    messageId: typeof id === 'string' && ORDER_ID.test(id) ? id : undefined,
+    dequeueCount: count > 0 ? count : undefined,
     queuedForMs: Number.isNaN(insertedAt) ? undefined : Math.max(0, Date.now() - insertedAt),
   }
 }

@@ -1,10 +1,7 @@
 import type { HttpRequest } from '@azure/functions'
-import { BodyTooLargeError, InvalidOrderError, type OrderFault } from '../orders/errors.ts'
+import { BodyTooLargeError, InvalidOrderError, MAX_BODY_BYTES, type OrderFault } from '../orders/errors.ts'
 import { parseJson } from '../orders/json.ts'
 import { ORDER_ID, checkOrder, type OrderDraft } from '../orders/order.ts'
-
-/** Largest body of an order request, in bytes. */
-export const MAX_BODY_BYTES = 32 * 1024
 
 /**
  * Reads an order from a request: the JSON body, whatever its content type says, under the id that the body or the
@@ -13,10 +10,9 @@ export const MAX_BODY_BYTES = 32 * 1024
  * @throws BodyTooLargeError | MalformedJsonError | InvalidOrderError
  */
 export async function readOrder(request: HttpRequest): Promise<OrderDraft> {
-  if (Number(request.headers.get('content-length')) > MAX_BODY_BYTES)
-    throw new BodyTooLargeError(MAX_BODY_BYTES)
+  if (Number(request.headers.get('content-length')) > MAX_BODY_BYTES) throw new BodyTooLargeError()
   const body = new Uint8Array(await request.arrayBuffer())
-  if (body.byteLength > MAX_BODY_BYTES) throw new BodyTooLargeError(MAX_BODY_BYTES)
+  if (body.byteLength > MAX_BODY_BYTES) throw new BodyTooLargeError()
   const input = parseJson(body)
 
   const key = readIdempotencyKey(request.headers.get('idempotency-key'))

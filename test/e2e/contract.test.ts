@@ -227,7 +227,7 @@ test('a fault of the service is answered as described', async () => {
     ],
     [
       'orderStatus',
-      await orderStatusHandler({ ...broken, lookUp: bug })(
+      await orderStatusHandler({ ...broken, get: bug })(
         new HttpRequest({ method: 'GET', url: `${url}/a1`, params: { id: 'a1' } }),
         context,
       ),
