@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { InvocationContext } from '@azure/functions'
+import { jsonLine } from './jsonLine.ts'
 import {
   BodyTooLargeError,
   InvalidOrderError,
@@ -7,6 +8,7 @@ import {
   OrderConflictError,
   OrderNotFoundError,
   StorageUnavailableError,
+  UnsupportedEncodingError,
 } from './orders/errors.ts'
 
 /** One line about one order, for operators: fields they can query by. */
@@ -28,7 +30,14 @@ const MAX_REASON_LENGTH = 2000
 
 /** How an order can fail. */
 export type FailureOutcome =
-  'malformed' | 'invalid' | 'conflict' | 'too-large' | 'not-found' | 'unavailable' | 'error'
+  | 'malformed'
+  | 'invalid'
+  | 'conflict'
+  | 'too-large'
+  | 'unsupported-encoding'
+  | 'not-found'
+  | 'unavailable'
+  | 'error'
 
 /**
  * Writes an event as one line of JSON, at the level it deserves: an error for what an operator must look at, a
@@ -41,18 +50,12 @@ export function logOrder(context: InvocationContext, event: OrderEvent): void {
   else context.log(line)
 }
 
-/**
- * An event as one line of JSON. What a client or a sender wrote can be part of a reason: nothing in it may end the
- * line or steer a terminal, so control characters that JSON leaves alone are escaped too.
- */
+/** An event as one line of JSON. */
 export function logLine(event: OrderEvent): string {
   const { outcome, via, orderId, messageId, dequeueCount, queuedForMs } = event
   const reason = event.reason?.slice(0, MAX_REASON_LENGTH)
   const line = { event: 'order', outcome, via, orderId, messageId, dequeueCount, queuedForMs, reason }
-  return JSON.stringify(line).replaceAll(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return jsonLine(line)
 }
 
 /** What an error says of an order: how it failed, which one if that is known, and why. */
@@ -70,6 +73,9 @@ export function failureOf(error: unknown): {
   if (error instanceof MalformedJsonError) return { outcome: 'malformed', reason: error.message }
   if (error instanceof InvalidOrderError) return { outcome: 'invalid', reason: error.message }
   if (error instanceof BodyTooLargeError) return { outcome: 'too-large', reason: error.message }
+  if (error instanceof UnsupportedEncodingError) {
+    return { outcome: 'unsupported-encoding', reason: error.message }
+  }
   if (error instanceof OrderNotFoundError) return { outcome: 'not-found', reason: error.message }
   return { outcome: 'error', reason: inspect(error) }
 }

@@ -1,13 +1,12 @@
-import { app, type HttpHandler } from '@azure/functions'
+import type { HttpHandler } from '@azure/functions'
 import { RETRY_AFTER_SECONDS } from '../http/problem.ts'
+import { lastPathSegment } from '../http/request.ts'
 import type { OrderService } from '../orders/service.ts'
-import { answering } from '../http/handler.ts'
-import { withBindingName } from './binding.ts'
 
 /** `GET /api/order/{id}`: the record under an id. */
 export function orderStatusHandler(service: OrderService): HttpHandler {
-  return answering(async (request) => {
-    const order = await service.lookUp(request.params['id'] ?? '')
+  return async (request) => {
+    const order = await service.lookUp(lastPathSegment(request))
     return {
       status: 200,
       headers: {
@@ -16,18 +15,5 @@ export function orderStatusHandler(service: OrderService): HttpHandler {
       },
       jsonBody: order,
     }
-  })
-}
-
-/** Registers `orderStatus`. */
-export function registerOrderStatus(handler: HttpHandler): void {
-  app.http(
-    'orderStatus',
-    withBindingName('request', {
-      methods: ['GET'],
-      authLevel: 'function',
-      route: 'order/{id}',
-      handler,
-    }),
-  )
+  }
 }

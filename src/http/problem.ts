@@ -6,6 +6,7 @@ import {
   OrderConflictError,
   OrderNotFoundError,
   StorageUnavailableError,
+  UnsupportedEncodingError,
 } from '../orders/errors.ts'
 
 /** Seconds after which a client may ask again: for an order that is on its way, and for storage that is away. */
@@ -40,6 +41,11 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof BodyTooLargeError) {
     return problem('body-too-large', 413, 'The body is too large', { detail: error.message })
   }
+  if (error instanceof UnsupportedEncodingError) {
+    return problem('unsupported-encoding', 415, 'The content coding is not supported', {
+      detail: error.message,
+    })
+  }
   if (error instanceof OrderNotFoundError) {
     return problem('order-not-found', 404, 'No such order', { detail: error.message })
   }
@@ -69,6 +75,8 @@ export function problemResponse(problem: Problem): HttpResponseInit {
     headers: {
       'content-type': 'application/problem+json',
       ...(problem.status === 503 && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
+      // RFC 9110 §15.5.16: says which content coding would have been accepted.
+      ...(problem.status === 415 && { 'accept-encoding': 'identity' }),
     },
     jsonBody: problem,
   }

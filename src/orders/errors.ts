@@ -4,7 +4,7 @@ export interface OrderFault {
   readonly detail: string
 }
 
-/** The text is not JSON in UTF-8. */
+/** The text is not JSON in UTF-8, or names a key twice. The message holds nothing of the text. */
 export class MalformedJsonError extends Error {
   override readonly name = 'MalformedJsonError'
 }
@@ -52,6 +52,15 @@ export class BodyTooLargeError extends Error {
 
   constructor(limit: number) {
     super(`The body may be at most ${limit} bytes long.`)
+  }
+}
+
+/** The body has a content coding; only `identity` is read. */
+export class UnsupportedEncodingError extends Error {
+  override readonly name = 'UnsupportedEncodingError'
+
+  constructor() {
+    super('The body must be sent as it is: without Content-Encoding, or with identity.')
   }
 }
 
