@@ -10,13 +10,13 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
  */
 export function parseJson(bytes: Uint8Array): unknown {
   const text = decode(bytes)
-  const fault = jsonFault(text)
+  const { fault, escapedKeys } = scan(text)
   if (fault !== undefined) {
     throw new MalformedJsonError(
       `The text is not valid JSON: ${fault.reason} at ${position(text, fault.at)}.`,
     )
   }
-  return JSON.parse(text) as unknown
+  return JSON.parse(withPlainKeys(text, escapedKeys)) as unknown
 }
 
 function decode(bytes: Uint8Array): string {
@@ -47,6 +47,28 @@ interface Fault {
   readonly reason: string
 }
 
+/** A key that is written with escape sequences, and where it is in the text, its quotation marks included. */
+interface EscapedKey {
+  readonly key: string
+  readonly begin: number
+  readonly end: number
+}
+
+/**
+ * The same text with its keys written without escape sequences. Where V8 expects the key `"\\"` it takes any escaped key for
+ * that: after `{"\\":1}` was read, the key of `{"\u0061":1}` is not `a` (seen in Node.js 24.21).
+ */
+function withPlainKeys(text: string, escapedKeys: readonly EscapedKey[]): string {
+  if (escapedKeys.length === 0) return text
+  let plain = ''
+  let from = 0
+  for (const { key, begin, end } of escapedKeys) {
+    plain += text.slice(from, begin) + JSON.stringify(key)
+    from = end
+  }
+  return plain + text.slice(from)
+}
+
 /** What may come next: in an array or object that was just opened, its end as well. */
 type Expected = 'value' | 'first value' | 'key' | 'first key' | 'colon' | 'comma'
 
@@ -57,11 +79,12 @@ const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[Ee][+-]?\d+)?/y
 const LITERAL = /true|false|null/y
 
 /**
- * What keeps a text from being JSON (RFC 8259), or else the first key that its object has already. `JSON.parse` takes the
+ * Finds what keeps a text from being JSON (RFC 8259), or else the first key that its object has already. `JSON.parse` takes the
  * last of two values in silence, and its errors quote the text, which must not get into the log. Works in time linear in the
  * text's length and without recursion, however deep the text is nested.
  */
-function jsonFault(text: string): Fault | undefined {
+function scan(text: string): { readonly fault?: Fault; readonly escapedKeys: readonly EscapedKey[] } {
+  const escapedKeys: EscapedKey[] = []
   // The keys so far of each object that is open; for an array there are none.
   const open: (Set<string> | undefined)[] = []
   let expected: Expected = 'value'
@@ -73,7 +96,7 @@ function jsonFault(text: string): Fault | undefined {
     at = end(WHITE_SPACE, text, at)
     if (expected === 'comma' && open.length === 0) break
     const character = text[at]
-    if (character === undefined) return { at, reason: 'it ends too early' }
+    if (character === undefined) return { fault: { at, reason: 'it ends too early' }, escapedKeys }
 
     if (
       (character === ']' && (expected === 'first value' || (expected === 'comma' && !open.at(-1)))) ||
@@ -83,20 +106,22 @@ function jsonFault(text: string): Fault | undefined {
       expected = 'comma'
       at++
     } else if (expected === 'comma') {
-      if (character !== ',') return { at, reason: 'a comma or an end is missing' }
+      if (character !== ',') return { fault: { at, reason: 'a comma or an end is missing' }, escapedKeys }
       expected = open.at(-1) ? 'key' : 'value'
       at++
     } else if (expected === 'colon') {
-      if (character !== ':') return { at, reason: 'a colon is missing' }
+      if (character !== ':') return { fault: { at, reason: 'a colon is missing' }, escapedKeys }
       expected = 'value'
       at++
     } else if (expected === 'key' || expected === 'first key') {
-      if (character !== '"') return { at, reason: 'a key is missing' }
+      if (character !== '"') return { fault: { at, reason: 'a key is missing' }, escapedKeys }
       const begin = at
       at = end(STRING, text, begin)
-      if (text[at] !== '"') return brokenString(text, at)
+      if (text[at] !== '"') return { fault: brokenString(text, at), escapedKeys }
       const raw = text.slice(begin, ++at)
-      const key = raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1)
+      const escaped = raw.includes('\\')
+      const key = escaped ? (JSON.parse(raw) as string) : raw.slice(1, -1)
+      if (escaped) escapedKeys.push({ key, begin, end: at })
       const keys = open.at(-1)
       if (keys?.has(key)) {
         firstRepeated ??= begin
@@ -114,20 +139,20 @@ function jsonFault(text: string): Fault | undefined {
       at++
     } else if (character === '"') {
       at = end(STRING, text, at)
-      if (text[at] !== '"') return brokenString(text, at)
+      if (text[at] !== '"') return { fault: brokenString(text, at), escapedKeys }
       expected = 'comma'
       at++
     } else {
       const next = Math.max(end(NUMBER, text, at), end(LITERAL, text, at))
-      if (next === at) return { at, reason: 'no value begins' }
+      if (next === at) return { fault: { at, reason: 'no value begins' }, escapedKeys }
       expected = 'comma'
       at = next
     }
   }
-  if (at < text.length) return { at, reason: 'it goes on after its end' }
-  if (firstRepeated === undefined) return undefined
+  if (at < text.length) return { fault: { at, reason: 'it goes on after its end' }, escapedKeys }
+  if (firstRepeated === undefined) return { escapedKeys }
   const reason = repeated === 1 ? 'a key is repeated' : `keys are repeated ${repeated} times, first`
-  return { at: firstRepeated, reason }
+  return { fault: { at: firstRepeated, reason }, escapedKeys }
 }
 
 /** Where the match of a sticky expression ends that begins at an index; the index when there is none. */

@@ -45,7 +45,7 @@ const times = timings()
 const statuses = new Map<number | string, number>()
 const count = (what: number | string) => statuses.set(what, (statuses.get(what) ?? 0) + 1)
 
-const isIdentity = (encoding?: string) => encoding === undefined || encoding === 'identity'
+const isIdentity = (encoding = '') => /^(identity(, identity)?)?$/i.test(encoding)
 
 /** A context whose log must be lines of JSON, each about one order. */
 function contextOf(functionName: string, triggerMetadata: Record<string, unknown> = {}): InvocationContext {
