@@ -26,6 +26,7 @@ import {
   type OrderRecord,
   type ProcessedOrder,
 } from '../src/orders/order.ts'
+import { parseJson } from '../src/orders/json.ts'
 import { exampleOf, isRequired } from '../src/orders/schema.ts'
 import { problemOf, RETRY_AFTER_SECONDS, type Problem } from '../src/http/problem.ts'
 import { ROOT } from './build.ts'
@@ -141,11 +142,11 @@ const EXAMPLE_ORDER = { id: 'order-1', ...exampleContent('all') }
 
 const INVALID_ORDER = { id: 'order 1', item: ' ', quantity: 0, color: 'blue' }
 
-function malformedJson(text: string): MalformedJsonError {
+function malformedJson(text: string): Error {
   try {
-    JSON.parse(text)
+    parseJson(new TextEncoder().encode(text))
   } catch (error) {
-    if (error instanceof Error) return new MalformedJsonError(`The text is not valid JSON: ${error.message}.`)
+    if (error instanceof MalformedJsonError) return error
   }
   throw new Error(`This is JSON: ${text}`)
 }

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { InvocationContext } from '@azure/functions'
+import { jsonLine } from './jsonLine.ts'
 import { FAILURES, OrderError, type FailureOutcome } from './orders/errors.ts'
 
 /** One line about one order, for operators: fields they can query by. */
@@ -30,18 +31,11 @@ export function logOrder(context: InvocationContext, event: OrderEvent): void {
   else context.log(line)
 }
 
-/**
- * An event as one line of JSON. What a client or a sender wrote can be part of a reason: nothing in it may end the
- * line or steer a terminal, so control characters that JSON leaves alone are escaped too.
- */
+/** An event as one line of JSON. */
 export function logLine(event: OrderEvent): string {
   const { outcome, via, orderId, messageId, dequeueCount, queuedForMs } = event
   const reason = event.reason?.slice(0, MAX_REASON_LENGTH)
-  const line = { event: 'order', outcome, via, orderId, messageId, dequeueCount, queuedForMs, reason }
-  return JSON.stringify(line).replaceAll(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return jsonLine({ event: 'order', outcome, via, orderId, messageId, dequeueCount, queuedForMs, reason })
 }
 
 /** What an error says of an order: how it failed, which one if that is known, and why. */

@@ -1,9 +1,7 @@
-import { app, type InvocationContext, type StorageQueueHandler } from '@azure/functions'
+import type { InvocationContext, StorageQueueHandler } from '@azure/functions'
 import { failureOf, logOrder, type OrderEvent } from '../log.ts'
 import { ORDER_ID } from '../orders/order.ts'
 import type { OrderService } from '../orders/service.ts'
-import { ORDERS_QUEUE, STORAGE_CONNECTION } from '../storage/names.ts'
-import { withBindingName } from './binding.ts'
 
 /**
  * Storage queue trigger on `orders`: processes one queued order. `maxDequeueCount` is the host's: the last delivery is
@@ -52,17 +50,4 @@ function deliveryOf({ triggerMetadata = {} }: InvocationContext): Omit<OrderEven
     dequeueCount: count > 0 ? count : undefined,
     queuedForMs: Number.isNaN(insertedAt) ? undefined : Math.max(0, Date.now() - insertedAt),
   }
-}
-
-/** Registers `orderProcessor`. */
-export function registerOrderProcessor(handler: StorageQueueHandler<Uint8Array>): void {
-  const trigger = {
-    queueName: ORDERS_QUEUE,
-    connection: STORAGE_CONNECTION,
-    // The handler gets the message's exact bytes. As text it would be parsed, and its fields would overwrite the
-    // metadata: {"id": "x", "dequeueCount": 99}. Every trigger has the property, the library's types lack it:
-    // https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Description/FunctionMetadata.cs
-    dataType: 'binary',
-  }
-  app.storageQueue('orderProcessor', withBindingName('message', { ...trigger, handler }))
 }

@@ -62,7 +62,7 @@ export const FAILURES = {
   unsupportedEncoding: {
     status: 415,
     type: 'urn:orders:problem:unsupported-encoding',
-    title: 'The body is encoded',
+    title: 'The content coding is not supported',
     outcome: 'unsupported-encoding',
     when: 'The body has a `Content-Encoding` other than `identity`.',
     permanent: true,
@@ -187,13 +187,13 @@ export class BodyTooLargeError extends OrderError {
   }
 }
 
-/** The body is compressed, or encoded in another way. */
+/** The body has a content coding: it is compressed, for example. */
 export class UnsupportedEncodingError extends OrderError {
   override readonly name = 'UnsupportedEncodingError'
   readonly kind = FAILURES.unsupportedEncoding
 
   constructor() {
-    super('The body must not be encoded: send it without Content-Encoding.')
+    super('The body must be sent as it is: without Content-Encoding, or with identity.')
   }
 }
 

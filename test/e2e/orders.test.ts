@@ -142,7 +142,7 @@ describe('order', () => {
     const order = { id: id(), item: 'widget' }
     const answer = await post(order, { prefer: 'respond-async' })
     expect(answer).toMatchObject({ status: 202, json: { ...order, quantity: 1, status: 'accepted' } })
-    expect(answer.headers.get('location')).toBe(`${host.url}/api/order/${order.id}`)
+    expect(answer.headers.get('location')).toBe(`order/${order.id}`)
     expect(answer.headers.get('preference-applied')).toBe('respond-async')
     expect(answer.headers.get('retry-after')).toBe('1')
     const { acceptedAt, processedAt } = await untilProcessed(order.id)

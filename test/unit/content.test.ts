@@ -86,8 +86,7 @@ describe.each(CONTENT_FIELDS)('the field %s', (field) => {
 async function call(handler: HttpHandler, method: string, body?: unknown): Promise<unknown> {
   const request = new HttpRequest({
     method,
-    url: 'http://localhost/api/order',
-    params: { id: 'a1' },
+    url: `http://localhost/api/order${method === 'GET' ? '/a1' : ''}`,
     ...(body !== undefined && { body: { bytes: bytes(body) } }),
   })
   const response = await handler(request, new InvocationContext({ logHandler: () => undefined }))
