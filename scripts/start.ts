@@ -17,6 +17,7 @@ import {
 } from 'testkit/azurite'
 import { storageConnection, StorageSettingsError } from '../src/storage/connection.ts'
 import { bundleOptions, removeStaleOutput, ROOT } from './build.ts'
+import { whenNpmIsGone } from './npmProcess.ts'
 import { ensureSettingsFile, hostSettings, SettingsFileError } from './settings.ts'
 
 const USAGE = `npm start -- [--host func|func-local] [--port N] [--enableAuth] [--verbose] [--inspect[=PORT]]
@@ -409,6 +410,9 @@ function handleSignals(): Interruption & { readonly received: () => NodeJS.Signa
     }
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal)
+  void whenNpmIsGone(() => {
+    onSignal('SIGHUP')
+  })
   return Object.assign(interruption, { received: () => first?.name })
 }
 

@@ -35,7 +35,6 @@ async function outputOfHost(
 ): Promise<RegExpExecArray | undefined> {
   const child = spawnHost({ folder, port: await freePort(), environment, host: FUNC_LOCAL })
   let printed = ''
-  let match: RegExpExecArray | null = null
   const ended = once(child, 'exit')
   await Promise.race([
     ended,
@@ -43,15 +42,14 @@ async function outputOfHost(
       for (const stream of [child.stdout, child.stderr]) {
         stream?.setEncoding('utf8').on('data', (text: string) => {
           printed += text
-          match = pattern.exec(printed)
-          if (match !== null) resolve()
+          if (pattern.test(printed)) resolve()
         })
       }
     }),
   ])
   child.kill('SIGINT')
   await ended
-  return match ?? undefined
+  return pattern.exec(printed) ?? undefined
 }
 
 describe('local.settings.json', () => {

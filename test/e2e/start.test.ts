@@ -51,25 +51,24 @@ interface Start {
 
 let started: Start | undefined
 
-async function start(flags: readonly string[] = []): Promise<Start> {
+async function start(
+  flags: readonly string[] = [],
+  [command, ...before]: readonly [string, ...string[]] = [process.execPath, 'scripts/start.ts'],
+): Promise<Start> {
   const [port, blob, queue, table] = [await freePort(), await freePort(), await freePort(), await freePort()]
   const mark = `STARTED_BY=${randomUUID()}`
   const [name = '', value] = mark.split('=')
-  const child = spawn(
-    process.execPath,
-    ['scripts/start.ts', '--host=func-local', '--port', String(port), ...flags],
-    {
-      cwd: clone,
-      // As the shell does: signals of its terminal reach the whole group.
-      detached: true,
-      env: {
-        ...process.env,
-        NODE_OPTIONS: '',
-        AzureWebJobsStorage: connectionString({ blob, queue, table }),
-        [name]: value,
-      },
+  const child = spawn(command, [...before, '--host=func-local', '--port', String(port), ...flags], {
+    cwd: clone,
+    // As the shell does: signals of its terminal reach the whole group.
+    detached: true,
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      AzureWebJobsStorage: connectionString({ blob, queue, table }),
+      [name]: value,
     },
-  )
+  })
   let printed = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -106,7 +105,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
   }
 }
 
-const running = (npmStart: Start) => /In another terminal/.test(npmStart.output())
+const running = (npmStart: Start) => npmStart.output().includes('In another terminal')
 
 /** What Ctrl-C does. */
 function interrupt({ child }: Start): void {
@@ -116,9 +115,18 @@ function interrupt({ child }: Start): void {
 
 async function nothingIsLeft(npmStart: Start): Promise<void> {
   await until('all processes end', async () => (await npmStart.processes()).length === 0)
-  for (const port of npmStart.ports) {
-    const server = createServer().listen(port, '127.0.0.1')
+  for (const port of npmStart.ports) await until(`port ${port} is free`, () => isFree(port))
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  try {
+    server.listen(port, '127.0.0.1')
     await once(server, 'listening')
+    return true
+  } catch {
+    return false
+  } finally {
     server.close()
   }
 }
@@ -247,6 +255,14 @@ onLinux('npm start', () => {
     const npmStart = await start()
     if (moment === 'running') await until('it runs', () => running(npmStart))
     else await delay(moment)
+    npmStart.child.kill('SIGKILL')
+    await npmStart.ended
+    await nothingIsLeft(npmStart)
+  })
+
+  it('leaves nothing when npm is killed', async () => {
+    const npmStart = await start([], ['npm', 'start', '--'])
+    await until('it runs', () => running(npmStart))
     npmStart.child.kill('SIGKILL')
     await npmStart.ended
     await nothingIsLeft(npmStart)
