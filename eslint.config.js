@@ -27,7 +27,11 @@ export const zones = [
       'node_modules',
     ],
   ]),
-  zone('scripts', '.', ['scripts', 'src', 'packages/testkit/src', 'package.json', 'node_modules']),
+  // Of func-local, its public entry alone.
+  zone('scripts', '.', [
+    ...['scripts', 'src', 'packages/testkit/src', 'packages/func-local/dist'],
+    ...['package.json', 'node_modules'],
+  ]),
   zone('test', '.', [
     'test',
     'src',

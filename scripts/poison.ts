@@ -6,7 +6,7 @@ import { drop, keep, list, redrive, type Work } from './poison/commands.ts'
 import type { Selection } from './poison/selection.ts'
 import { PoisonCommandError } from './poison/session.ts'
 import { StorageTroubleError } from './poison/storageCall.ts'
-import { appSettings, SettingsFileError } from './settings.ts'
+import { SettingsFileError, storageSettings } from './settings.ts'
 
 const USAGE = `npm run poison -- list [--json] [--full]      shows every message of orders-poison, and why it is there
 npm run poison -- keep                        sends those that would expire again, without expiry
@@ -138,7 +138,7 @@ async function run(command: Command, options: Options): Promise<void> {
   if (command === 'drop' && id === '') throw new UsageError('Say which message to drop: --id X.')
 
   const work: Work = {
-    clients: await storageClients(await appSettings()),
+    clients: await storageClients(await storageSettings()),
     holdSeconds: options.holdSeconds,
     print: (line) => {
       process.stdout.write(`${line}\n`)

@@ -1,21 +1,29 @@
 import { randomUUID } from 'node:crypto'
-import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
 import { InvalidOrderError } from '../src/orders/errors.ts'
 import { parseOrder } from '../src/orders/order.ts'
 import { azureStorage } from '../src/storage/azure.ts'
 import { StorageSettingsError } from '../src/storage/connection.ts'
-import { appSettings, SettingsFileError } from './settings.ts'
+import { byteLines } from './byteLines.ts'
+import { printable } from './poison/printable.ts'
+import { SettingsFileError, storageSettings } from './settings.ts'
 
-const USAGE = `npm run push-order -- '{"item":"widget"}' …     pushes orders onto the queue
-npm run push-order -- --raw 'any text' …        pushes texts as they are
-npm run push-order < orders.jsonl               one a line, from standard input
+const USAGE = `npm run push-order -- '{"item":"widget"}' …     pushes orders onto the queue "orders"
+npm run push-order -- --raw 'any text' …        pushes texts unchanged
+npm run push-order < orders.jsonl               reads standard input, one order per line
 
-An order without an id gets a new one, which is printed.`
+Prints the id of each order. An order without an id gets a new one. Input is UTF-8; with --raw, any bytes.
+A line that cannot be pushed is reported with its number and skipped; the exit code is then 1.
+The storage is the one in local.settings.json; environment variables take precedence.`
 
-/** How many messages are on their way at a time. */
+/** How many messages are sent at the same time. */
 const CONCURRENCY = 16
+
+// https://learn.microsoft.com/rest/api/storageservices/put-message: 64 KiB, of which Base64 leaves three quarters
+const MAX_BYTES = 48 * 1024
+
+const BLANK = /^[ \t\r]*$/
 
 /** Something a person has to put right. Its message is all they see. */
 class PushError extends Error {
@@ -23,30 +31,49 @@ class PushError extends Error {
 }
 
 interface Message {
-  /** The order's id, unless the text goes as it is. */
+  /** The order's id, unless the message is pushed unchanged. */
   readonly id?: string
-  readonly text: string
+  readonly bytes: Uint8Array
   /** Why the order can't be processed, if it can't. */
   readonly warning?: string
 }
 
-function toMessage(text: string, raw: boolean): Message {
-  if (raw) return { text }
+function toMessage(bytes: Uint8Array, raw: boolean): Message {
+  const message = raw ? { bytes } : toOrder(bytes)
+  if (message.bytes.length > MAX_BYTES) {
+    throw new PushError(
+      `too large: ${message.bytes.length} bytes, and a queue message holds at most ${MAX_BYTES}`,
+    )
+  }
+  return message
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function toOrder(bytes: Uint8Array): Message {
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    throw new PushError('not UTF-8; convert the input, or use --raw to push the bytes unchanged')
+  }
   let order: unknown
   try {
     order = JSON.parse(text)
   } catch (error) {
-    throw new PushError(`not JSON (${(error as Error).message}); --raw pushes it as it is`)
+    throw new PushError(
+      `not JSON (${printable((error as Error).message)}); use --raw to push the text unchanged`,
+    )
   }
   if (typeof order !== 'object' || order === null || Array.isArray(order)) {
-    throw new PushError('not a JSON object; --raw pushes it as it is')
+    throw new PushError('not a JSON object; use --raw to push the text unchanged')
   }
   const warning = faultsOf(order)
   const more = warning === undefined ? {} : { warning }
-  // An order with an id goes exactly as it was typed.
-  if ('id' in order) return { id: String(order.id), text, ...more }
+  // An order with an id is pushed exactly as it was typed.
+  if ('id' in order) return { id: String(order.id), bytes, ...more }
   const id = randomUUID()
-  return { id, text: JSON.stringify({ id, ...order }), ...more }
+  return { id, bytes: Buffer.from(JSON.stringify({ id, ...order })), ...more }
 }
 
 function faultsOf(order: unknown): string | undefined {
@@ -64,20 +91,25 @@ interface Sender {
 
 async function push(message: Message, queue: Sender): Promise<void> {
   try {
-    await queue.send(new TextEncoder().encode(message.text))
+    await queue.send(message.bytes)
   } catch (error) {
-    throw new PushError(`storage did not take it (${(error as Error).message}); is "npm start" running?`)
+    const { code } = error as { code?: unknown }
+    const hint = code === 'ECONNREFUSED' || code === 'REQUEST_SEND_ERROR' ? ' Is "npm start" running?' : ''
+    throw new PushError(`storage did not accept it: ${printable((error as Error).message)}.${hint}`)
   }
 }
 
 function report({ id, warning }: Message): void {
-  console.log(id ?? 'pushed')
-  if (warning !== undefined) console.error(`${id ?? ''}: will go to orders-poison. ${warning}`)
+  const name = id === undefined ? 'pushed' : printable(id)
+  console.log(name)
+  if (warning !== undefined) {
+    console.error(`${name}: cannot be processed, and will be moved to orders-poison. ${printable(warning)}`)
+  }
 }
 
 async function pushArguments(texts: readonly string[], raw: boolean, queue: Sender): Promise<boolean> {
   // All are read before the first is pushed: a typo in the last must not leave half of them behind.
-  const messages = texts.map((text) => toMessage(text, raw))
+  const messages = texts.map((text) => toMessage(Buffer.from(text), raw))
   for (const message of messages) {
     await push(message, queue)
     report(message)
@@ -85,7 +117,7 @@ async function pushArguments(texts: readonly string[], raw: boolean, queue: Send
   return true
 }
 
-/** Pushes the lines of standard input. A bad line is said and passed over. Answers whether all went well. */
+/** Pushes the lines of standard input; a bad line is reported and skipped. Returns whether all lines were pushed. */
 async function pushLines(raw: boolean, queue: Sender): Promise<boolean> {
   const bar = process.stderr.isTTY
     ? new SingleBar({
@@ -102,12 +134,14 @@ async function pushLines(raw: boolean, queue: Sender): Promise<boolean> {
   }
   bar?.start(0, 0, { failed })
   const running = new Set<Promise<void>>()
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-    if (line.trim() === '') continue
-    const number = ++read
+  for await (const line of byteLines(process.stdin)) {
+    const { number } = line
+    const bytes = number === 1 && !raw ? withoutByteOrderMark(line.bytes) : line.bytes
+    if (BLANK.test(Buffer.from(bytes).toString('latin1'))) continue
+    read++
     const one = (async () => {
       try {
-        const message = toMessage(line, raw)
+        const message = toMessage(bytes, raw)
         await push(message, queue)
         pushed++
         if (!process.stdout.isTTY || bar === undefined) report(message)
@@ -128,6 +162,22 @@ async function pushLines(raw: boolean, queue: Sender): Promise<boolean> {
   return failed === 0
 }
 
+/** @throws PushError for UTF-16, which is what Windows PowerShell 5 writes redirected output as. */
+function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
+  const mark = Buffer.from(bytes.subarray(0, 3)).toString('hex')
+  if (mark.startsWith('fffe') || mark.startsWith('feff')) {
+    throw new PushError('The input is UTF-16. Save it as UTF-8 and try again; nothing was pushed.')
+  }
+  return mark === 'efbbbf' ? bytes.subarray(3) : bytes
+}
+
+// `push-order | head -1` closes the pipe; the remaining orders must still be pushed.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
 try {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -139,7 +189,7 @@ try {
   if (values.help || (positionals.length === 0 && process.stdin.isTTY)) {
     console.log(USAGE)
   } else {
-    const { queues } = await azureStorage(await appSettings())
+    const { queues } = await azureStorage(await storageSettings())
     const ok =
       positionals.length > 0
         ? await pushArguments(positionals, values.raw, queues)

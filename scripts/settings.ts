@@ -1,80 +1,81 @@
-import { access, copyFile, readFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { copyFile } from 'node:fs/promises'
 import path from 'node:path'
-import * as v from 'valibot'
+import type * as FuncLocal from 'func-local/settings'
+import { settingKey } from '../src/settings.ts'
 import { STORAGE_CONNECTION } from '../src/storage/names.ts'
 import { ROOT } from './build.ts'
 
 const SETTINGS_FILE = 'local.settings.json'
-
-const settingsSchema = v.object({
-  IsEncrypted: v.optional(v.boolean()),
-  Values: v.optional(v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])), {}),
-})
 
 /** `local.settings.json` can't be used. The message says what is wrong and what to do. */
 export class SettingsFileError extends Error {
   override readonly name = 'SettingsFileError'
 }
 
-/** Copies the example to `local.settings.json` when that is missing. Answers whether it did. */
-export async function ensureSettingsFile(): Promise<boolean> {
-  const file = path.join(ROOT, SETTINGS_FILE)
+/**
+ * Copies the example to `local.settings.json` when that is missing. Returns whether it did.
+ *
+ * @throws SettingsFileError
+ */
+export async function ensureSettingsFile(folder = ROOT): Promise<boolean> {
+  const file = path.join(folder, SETTINGS_FILE)
   try {
-    await access(file)
-    return false
-  } catch {
-    await copyFile(path.join(ROOT, `${SETTINGS_FILE}.example`), file)
+    await copyFile(path.join(ROOT, `${SETTINGS_FILE}.example`), file, constants.COPYFILE_EXCL)
     return true
+  } catch (error) {
+    const { code = String(error) } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    throw new SettingsFileError(
+      `${file} cannot be created (${code}). Make the folder writable, or copy ${SETTINGS_FILE}.example there yourself.`,
+    )
   }
 }
 
 /**
- * The app's settings as the host sees them: the environment, and `Values` of `local.settings.json` (when there is one)
- * where the environment says nothing.
+ * The app's settings as the host reads them: the environment, and `local.settings.json` (when there is one) where the
+ * environment has no value.
+ *
+ * @throws SettingsFileError when the host would refuse the file
+ */
+export async function hostSettings(folder = ROOT, environment = process.env): Promise<FuncLocal.AppSettings> {
+  const { readSettings, SettingsError } = await funcLocal()
+  try {
+    return readSettings(folder, environment)
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error
+    throw new SettingsFileError(
+      `${error.message} If you delete the file, "npm start" creates it again from ${SETTINGS_FILE}.example.`,
+    )
+  }
+}
+
+/**
+ * The settings for a tool that works on the app's storage: the host's, but a storage identity in the environment hides
+ * the file's connection string. Whoever sets one wants to work on storage in Azure, not on the emulator.
  *
  * @throws SettingsFileError
  */
-export async function appSettings(): Promise<NodeJS.ProcessEnv> {
-  let text: string
-  try {
-    text = await readFile(path.join(ROOT, SETTINGS_FILE), 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return process.env
-    throw new SettingsFileError(`${SETTINGS_FILE} cannot be read (${(error as Error).message}).`)
-  }
-  const settings = { ...process.env }
-  // The file's connection string must not hide the identity that somebody set in the environment: whoever works on
-  // the storage in Azure would work on the emulator instead.
-  const storageInEnvironment = Object.keys(process.env).some((name) =>
-    name.toLowerCase().startsWith(`${STORAGE_CONNECTION}__`.toLowerCase()),
+export async function storageSettings(folder = ROOT, environment = process.env): Promise<NodeJS.ProcessEnv> {
+  const settings = await hostSettings(folder, environment)
+  const isSet = (name: string) => (environment[name] ?? '') !== ''
+  const identity = Object.keys(environment).some(
+    (name) => isSet(name) && settingKey(name).startsWith(settingKey(`${STORAGE_CONNECTION}:`)),
   )
-  for (const [name, value] of Object.entries(parse(text))) {
-    if (storageInEnvironment && name === STORAGE_CONNECTION) continue
-    // An empty variable counts as unset, as it does for the host.
-    if (settings[name] === undefined || settings[name] === '') settings[name] = String(value)
-  }
-  return settings
+  if (!identity) return settings.environment
+  const connectionStrings = [STORAGE_CONNECTION, `ConnectionStrings:${STORAGE_CONNECTION}`].map(settingKey)
+  return Object.fromEntries(
+    Object.entries(settings.environment).filter(
+      ([name]) => isSet(name) || !connectionStrings.includes(settingKey(name)),
+    ),
+  )
 }
 
-function parse(text: string): Readonly<Record<string, string | number | boolean>> {
-  const next = `Fix it, or delete it and run "npm start" again: it is made anew from ${SETTINGS_FILE}.example.`
-  let json: unknown
+async function funcLocal(): Promise<typeof FuncLocal> {
   try {
-    json = JSON.parse(text.replace(/^\uFEFF/, ''))
+    return await import('func-local/settings')
   } catch (error) {
-    throw new SettingsFileError(`${SETTINGS_FILE} is not valid JSON (${(error as Error).message}). ${next}`)
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new SettingsFileError('func-local is not built. Build it with: npm run prepare')
   }
-  const result = v.safeParse(settingsSchema, json)
-  if (!result.success) {
-    const [issue] = result.issues
-    throw new SettingsFileError(
-      `${SETTINGS_FILE}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}. ${next}`,
-    )
-  }
-  if (result.output.IsEncrypted === true) {
-    throw new SettingsFileError(
-      `${SETTINGS_FILE} is encrypted. Decrypt it with "func settings decrypt", or delete it and run "npm start" again.`,
-    )
-  }
-  return result.output.Values
 }

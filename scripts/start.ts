@@ -1,29 +1,41 @@
-import { fork, spawn, type ChildProcess } from 'node:child_process'
+import { execFile, fork, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
-import { execFile } from 'node:child_process'
 import * as esbuild from 'esbuild'
+import type { AppSettings } from 'func-local/settings'
 import {
+  azuritePorts,
   AzuriteStartError,
   PARENT_WATCHDOG,
   startAzurite,
-  USUAL_PORTS,
   whoAnswers,
   type Azurite,
 } from 'testkit/azurite'
+import { storageConnection, StorageSettingsError } from '../src/storage/connection.ts'
 import { bundleOptions, removeStaleOutput, ROOT } from './build.ts'
-import { appSettings, ensureSettingsFile, SettingsFileError } from './settings.ts'
+import { whenNpmIsGone } from './npmProcess.ts'
+import { ensureSettingsFile, hostSettings, SettingsFileError } from './settings.ts'
 
-const USAGE = `npm start -- [--host=func|func-local] [--port 7071] [--enableAuth] [--verbose] [--inspect[=9229]]
+const USAGE = `npm start -- [--host func|func-local] [--port N] [--enableAuth] [--verbose] [--inspect[=PORT]]
 
-Builds the app, starts Azurite (unless it runs already) and a local Functions host, and rebuilds on every change.
-  --host        Core Tools (func), or func-local; the default is func where it is installed
-  --port        the host's port
-  --enableAuth  func-local: ask for function keys, as Azure does
-  --verbose     the host says more
-  --inspect     opens the debugger's port in the app's process`
+Builds the app, starts Azurite (unless it is already running) and a local Functions host, and rebuilds on every change.
+  --host        Core Tools (func) or func-local; the default is func if it is installed
+  --port        the host's port; the default is Host.LocalHttpPort in local.settings.json, or 7071
+  --enableAuth  requires function keys, as Azure does (func-local only)
+  --verbose     the host logs more
+  --inspect     opens the debugger port (default 9229) in the app's process
+  --help        prints this text
+
+Ctrl-C stops everything, work in progress first. A second Ctrl-C stops at once.`
+
+const DEFAULT_PORT = 7071
+const LIST_INTERVAL_MS = 100
+/** npm forwards a signal that the terminal has sent to this process already. */
+const SAME_SIGNAL_MS = 300
 
 type Host = 'func' | 'func-local'
 
@@ -34,7 +46,8 @@ class StartError extends Error {
 
 interface Options {
   readonly host: Host | undefined
-  readonly port: number
+  readonly port: number | undefined
+  readonly enableAuth: boolean
   readonly hostFlags: readonly string[]
 }
 
@@ -46,7 +59,7 @@ function readOptions(): Options | 'help' {
       args: process.argv.slice(2).map((flag) => (flag === '--inspect' ? '--inspect=9229' : flag)),
       options: {
         host: { type: 'string' },
-        port: { type: 'string', short: 'p', default: '7071' },
+        port: { type: 'string', short: 'p' },
         enableAuth: { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
         inspect: { type: 'string' },
@@ -59,11 +72,11 @@ function readOptions(): Options | 'help' {
   if (values.help) return 'help'
   const { host } = values
   if (host !== undefined && host !== 'func' && host !== 'func-local') {
-    throw new StartError(`--host is func or func-local, not "${host}".`)
+    throw new StartError(`--host must be func or func-local, not "${host}".`)
   }
-  const port = Number(values.port)
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    throw new StartError(`--port is a number from 1 to 65535, not "${values.port}".`)
+  const port = values.port === undefined ? undefined : Number(values.port)
+  if (port !== undefined && (!Number.isInteger(port) || port < 1 || port > 65535)) {
+    throw new StartError(`--port must be a number from 1 to 65535, not "${values.port ?? ''}".`)
   }
   const hostFlags = [
     ...(values.enableAuth ? ['--enableAuth'] : []),
@@ -71,7 +84,7 @@ function readOptions(): Options | 'help' {
     // Last: everything after the two dashes is for Node.
     ...(values.inspect === undefined ? [] : ['--language-worker', '--', `--inspect=${values.inspect}`]),
   ]
-  return { host, port, hostFlags }
+  return { host, port, enableAuth: values.enableAuth, hostFlags }
 }
 
 /** The version of Core Tools, or undefined where it is not installed. */
@@ -99,7 +112,7 @@ async function chooseHost(wanted: Host | undefined): Promise<Host> {
   }
   if (wanted === 'func') {
     throw new StartError(
-      'Core Tools (func) is not installed. Install it (https://aka.ms/func-cli), or leave --host out to use func-local.',
+      'Core Tools (func) is not installed. Install it (https://aka.ms/func-cli), or omit --host to use func-local.',
     )
   }
   console.log('Host: func-local (Azure Functions Core Tools is not installed)')
@@ -114,14 +127,14 @@ async function requireFreePort(port: number): Promise<void> {
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'is in use' : String(error)
     throw new StartError(
-      `Port ${port} ${reason}. End what holds it, or choose another: npm start -- --port 7072`,
+      `Port ${port} ${reason}. Stop the process that uses it, or choose another port: npm start -- --port ${port + 1}`,
     )
   } finally {
     server.close()
   }
 }
 
-/** Builds, and builds again on every change of a source file. The host reloads what is new in `dist/`. */
+/** Builds, and rebuilds on every change of a source file. The host reloads when `dist/` changes. */
 async function buildAndWatch(): Promise<esbuild.BuildContext> {
   const firstBuild = Promise.withResolvers<boolean>()
   let builds = 0
@@ -142,7 +155,7 @@ async function buildAndWatch(): Promise<esbuild.BuildContext> {
           if (metafile !== undefined && errors.length === 0) await removeStaleOutput(metafile)
           firstBuild.resolve(errors.length === 0)
         } else if (errors.length > 0) {
-          console.error('Not rebuilt; the last good version keeps running.')
+          console.error('The build failed; the last good version keeps running.')
         } else {
           console.log(`Rebuilt in ${Math.round(performance.now() - begun)} ms.`)
         }
@@ -156,42 +169,133 @@ async function buildAndWatch(): Promise<esbuild.BuildContext> {
   throw new StartError('The app does not build; the errors are above.')
 }
 
-async function ensureAzurite(settings: NodeJS.ProcessEnv): Promise<Azurite | undefined> {
-  if (!/UseDevelopmentStorage=true/i.test(settings['AzureWebJobsStorage'] ?? '')) return undefined
-  const present = await whoAnswers()
+/** Starts Azurite if the app's storage is an Azurite on this machine, and it does not run yet. */
+async function ensureAzurite(settings: AppSettings, signal: AbortSignal): Promise<Azurite | undefined> {
+  const ports = azuritePorts(storageConnectionString(settings))
+  if (ports === undefined) return undefined
+  const present = await whoAnswers(ports)
+  const shown = Object.values(ports).join(', ')
   if (present === 'azurite') {
-    console.log('Azurite: running already')
+    console.log(`Azurite: already running on ports ${shown}`)
     return undefined
   }
   if (present !== 'nobody') {
     throw new StartError(
-      `Port ${present.port} is in use, and not by a whole Azurite (it needs ${Object.values(USUAL_PORTS).join(', ')}). ` +
-        'End what holds it, or set AzureWebJobsStorage in local.settings.json to another storage.',
+      `Port ${present.port} is in use, but not by an Azurite with all its services (ports ${shown}). ` +
+        'Stop the process that uses it, or set AzureWebJobsStorage in local.settings.json to other storage.',
     )
   }
-  const azurite = await startAzurite({ ports: USUAL_PORTS, location: path.join(ROOT, '.azurite') })
-  console.log(`Azurite: ports ${Object.values(USUAL_PORTS).join(', ')}, data in .azurite/`)
+  const azurite = await startAzurite({ ports, location: path.join(ROOT, '.azurite'), signal })
+  console.log(`Azurite: started on ports ${shown}, data in .azurite/`)
   return azurite
 }
 
-function startHost(host: Host, { port, hostFlags }: Options): ChildProcess {
+/** Empty if the app uses an identity, or no storage at all. */
+function storageConnectionString({ environment }: AppSettings): string {
+  try {
+    const connection = storageConnection(environment)
+    return connection.kind === 'connectionString' ? connection.connectionString : ''
+  } catch (error) {
+    if (!(error instanceof StorageSettingsError)) throw error
+    console.error(`${error.message} Until then the response to an order is 503.`)
+    return ''
+  }
+}
+
+/** The host's process, alone in its process group. */
+interface HostProcess {
+  readonly ended: Promise<number | null>
+  /** Asks it to stop, work in progress first. */
+  stop(): void
+  /** Ends it, and all that it has started, at once. */
+  kill(): void
+}
+
+function startHost(host: Host, port: number, key: string | undefined, flags: readonly string[]): HostProcess {
   // A group of its own: Ctrl-C reaches this process alone, which stops everything in the right order.
   const detached = process.platform !== 'win32'
-  const flags = ['start', '--port', String(port), ...hostFlags]
-  if (host === 'func') {
-    return spawn('func', flags, {
-      cwd: ROOT,
-      detached,
-      stdio: 'inherit',
-      shell: process.platform === 'win32',
-    })
+  const hostArguments = ['start', '--port', String(port), ...flags]
+  const child =
+    host === 'func'
+      ? spawn('func', hostArguments, {
+          cwd: ROOT,
+          detached,
+          stdio: 'inherit',
+          shell: process.platform === 'win32',
+        })
+      : fork(path.join(ROOT, 'packages/func-local/bin/func-local.js'), hostArguments, {
+          cwd: ROOT,
+          detached,
+          env: key === undefined ? process.env : { ...process.env, FUNC_LOCAL_KEY: key },
+          execArgv: ['--import', PARENT_WATCHDOG],
+          stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+        })
+  return {
+    ended: once(child, 'exit').then((args) => args[0] as number | null),
+    stop: () => child.kill('SIGINT'),
+    kill: () => {
+      if (!detached || child.pid === undefined) {
+        child.kill('SIGKILL')
+        return
+      }
+      try {
+        process.kill(-child.pid, 'SIGKILL')
+      } catch {
+        // It has ended already.
+      }
+    },
   }
-  return fork(path.join(ROOT, 'packages/func-local/bin/func-local.js'), flags, {
-    cwd: ROOT,
-    detached,
-    execArgv: ['--import', PARENT_WATCHDOG],
-    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-  })
+}
+
+/** A function as the host lists it: https://learn.microsoft.com/azure/azure-functions/functions-manually-run-non-http */
+interface ListedFunction {
+  readonly name: string
+  readonly invoke_url_template?: string | null
+}
+
+/** The functions of the running host, as soon as it has loaded them; undefined if it does not tell. */
+async function listedFunctions(
+  port: number,
+  key: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly ListedFunction[] | undefined> {
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${port}/admin/functions`, {
+      headers: key === undefined ? {} : { 'x-functions-key': key },
+      signal,
+    }).catch(() => undefined)
+    signal.throwIfAborted()
+    if (response?.ok === true) return (await response.json()) as readonly ListedFunction[]
+    if (response?.status === 401) return undefined
+    await delay(LIST_INTERVAL_MS, undefined, { signal })
+  }
+}
+
+/** What to try first: commands that work when pasted. Functions that an adopter has removed are left out. */
+function nextSteps(
+  functions: readonly ListedFunction[] | undefined,
+  port: number,
+  key: string | undefined,
+): string {
+  const url = (name: string) =>
+    functions
+      ?.find((listed) => listed.name === name)
+      ?.invoke_url_template?.replace(/^https?:\/\/[^/]+/, `http://localhost:${port}`)
+  const json = process.platform === 'win32' ? String.raw`"{\"item\":\"widget\"}"` : `'{"item":"widget"}'`
+  const header = key === undefined ? '' : `-H "x-functions-key: ${key}" `
+  const [hello, order, docs] = [url('hello'), url('order'), url('docs')]
+  return [
+    '',
+    'Everything is running. In another terminal, try:',
+    '',
+    ...(hello === undefined ? [] : [`  curl ${hello}`]),
+    ...(order === undefined ? [] : [`  curl ${header}-d ${json} ${order}`]),
+    `  npm run push-order -- ${json}`,
+    '',
+    ...(docs === undefined ? [] : [`API documentation: ${docs}`]),
+    'Changes in src/ are built and loaded automatically. Ctrl-C stops everything.',
+    '',
+  ].join('\n')
 }
 
 /** What ended first, and how. */
@@ -199,42 +303,36 @@ type Ending =
   | { readonly who: 'host'; readonly code: number | null }
   | { readonly who: 'azurite'; readonly error: Error | undefined }
 
-/** Runs until Ctrl-C, or until the host or Azurite ends. Answers the exit code. */
-async function run(options: Options): Promise<number> {
-  const host = await chooseHost(options.host)
+/**
+ * Runs until a signal, or until the host or Azurite ends. Returns the exit code.
+ *
+ * @throws Interrupted on a signal before the host runs
+ */
+async function run(options: Options, interruption: Interruption): Promise<number> {
+  const { signal } = interruption
+  const host = await unlessInterrupted(chooseHost(options.host), signal)
   if (await ensureSettingsFile()) {
-    console.log('Settings: local.settings.json made from local.settings.json.example')
+    console.log('Settings: created local.settings.json from local.settings.json.example')
   }
-  const settings = await appSettings()
-  await requireFreePort(options.port)
+  const settings = await hostSettings()
+  const port = options.port ?? (settings.localHttpPort || DEFAULT_PORT) // eslint-disable-line @typescript-eslint/prefer-nullish-coalescing
+  await requireFreePort(port)
+  const key =
+    host === 'func-local' && options.enableAuth ? settings.get('FUNC_LOCAL_KEY') || randomKey() : undefined // eslint-disable-line @typescript-eslint/prefer-nullish-coalescing
 
-  let stopping = false
-  let child: ChildProcess | undefined
-  const stop = () => {
-    if (stopping) child?.kill('SIGKILL')
-    else child?.kill('SIGINT')
-    stopping = true
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  process.on('SIGHUP', stop)
-
-  const storage = ensureAzurite(settings)
+  const storage = ensureAzurite(settings, signal)
   // Its failure is looked at below, after the build's.
   storage.catch(() => undefined)
   let watching: esbuild.BuildContext | undefined
+  let child: HostProcess | undefined
   try {
-    watching = await buildAndWatch()
-    // Core Tools ends when storage is not there yet; func-local waits for it, and answers meanwhile.
+    watching = await unlessInterrupted(buildAndWatch(), signal)
+    // Core Tools exits when storage is not there yet; func-local waits for it.
     if (host === 'func') await storage
-    // A signal may have come meanwhile.
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
-    if (stopping) return 0
-    child = startHost(host, options)
-    const hostEnded = once(child, 'exit').then((args): Ending => ({
-      who: 'host',
-      code: args[0] as number | null,
-    }))
+    signal.throwIfAborted()
+    child = startHost(host, port, key, options.hostFlags)
+    interruption.host = child
+    const hostEnded = child.ended.then((code): Ending => ({ who: 'host', code }))
     const azuriteEnded = storage.then(
       async (azurite): Promise<Ending> => {
         if (azurite === undefined) return hostEnded
@@ -246,32 +344,116 @@ async function run(options: Options): Promise<number> {
         error: error instanceof Error ? error : new Error(String(error)),
       }),
     )
-    const first = await Promise.race([hostEnded, azuriteEnded])
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
-    if (stopping) {
-      await hostEnded
-      return 0
+    const ending = Promise.race([hostEnded, azuriteEnded])
+    const over = new AbortController()
+    void ending.then(() => {
+      over.abort()
+    })
+    void Promise.all([listedFunctions(port, key, AbortSignal.any([signal, over.signal])), storage])
+      .then(([functions]) => {
+        console.log(nextSteps(functions, port, key))
+        interruption.started = true
+      })
+      // What ended instead is reported below.
+      .catch(() => undefined)
+    const first = await ending
+    if (signal.aborted) {
+      await child.ended
+      signal.throwIfAborted()
     }
     if (first.who === 'host') return first.code ?? 1
-    child.kill('SIGINT')
-    await hostEnded
+    child.stop()
+    await child.ended
     if (first.error !== undefined) throw first.error
-    console.error('Azurite has ended, so the app had no storage; the host is stopped.')
+    console.error('Azurite has ended, so the app had no storage; the host was stopped.')
     return 1
   } finally {
-    await watching?.dispose()
+    // A signal from the terminal has ended esbuild's own process, too, and it would not reply.
+    if (!signal.aborted) await watching?.dispose()
     const azurite = await storage.catch(() => undefined)
     await azurite?.stop()
   }
 }
 
+function randomKey(): string {
+  return randomBytes(24).toString('base64url')
+}
+
+/** A signal came before everything was running. */
+class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+}
+
+/** What signals do. */
+interface Interruption {
+  readonly signal: AbortSignal
+  /** The host, once there is one. */
+  host: HostProcess | undefined
+  /** Whether everything was running: an end by Ctrl-C is then the usual one. */
+  started: boolean
+}
+
+/** The first signal stops everything in order; the second ends it at once. */
+function handleSignals(): Interruption & { readonly received: () => NodeJS.Signals | undefined } {
+  const controller = new AbortController()
+  const interruption: Interruption = { signal: controller.signal, host: undefined, started: false }
+  let first: { readonly name: NodeJS.Signals; readonly at: number } | undefined
+  const onSignal = (name: NodeJS.Signals) => {
+    if (first === undefined) {
+      first = { name, at: performance.now() }
+      controller.abort(new Interrupted())
+      interruption.host?.stop()
+    } else if (performance.now() - first.at > SAME_SIGNAL_MS) {
+      interruption.host?.kill()
+      // Azurite notices that this process is gone, and stops cleanly.
+      endBy(name)
+    }
+  }
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal)
+  void whenNpmIsGone(() => {
+    onSignal('SIGHUP')
+  })
+  return Object.assign(interruption, { received: () => first?.name })
+}
+
+/** Ends this process as the signal would have: whoever started it, npm above all, understands that. */
+function endBy(name: NodeJS.Signals): void {
+  process.removeAllListeners(name)
+  process.kill(process.pid, name)
+}
+
+/** @throws Interrupted as soon as there is a signal, whatever becomes of the promise */
+async function unlessInterrupted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  return await new Promise<T>((resolve, reject) => {
+    promise.then(resolve, reject)
+    signal.addEventListener('abort', () => {
+      reject(new Interrupted())
+    })
+  })
+}
+
+// `npm start | head -1` closes the pipe; the service goes on.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
+const interruption = handleSignals()
 try {
   const options = readOptions()
   if (options === 'help') console.log(USAGE)
-  else process.exitCode = await run(options)
+  else process.exitCode = await run(options, interruption)
 } catch (error) {
-  const known =
-    error instanceof StartError || error instanceof SettingsFileError || error instanceof AzuriteStartError
-  console.error(known ? error.message : error)
-  process.exitCode = 1
+  const name = interruption.received()
+  if (name !== undefined) {
+    if (interruption.started) process.exit(0)
+    endBy(name)
+  } else {
+    const known =
+      error instanceof StartError || error instanceof SettingsFileError || error instanceof AzuriteStartError
+    console.error(known ? error.message : error)
+    process.exitCode = 1
+  }
 }

@@ -1,10 +1,12 @@
 /*
- * Bundles the package into dist/: the host (with its heavy SDKs as chunks that are loaded on first use) and the worker.
+ * Bundles the package into dist/: the host (with its heavy SDKs as chunks that are loaded on first use), the worker, and
+ * the public entry `func-local/settings` with its types.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath, URL } from 'node:url'
 import { build } from 'esbuild'
+import ts from 'typescript'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const shared = {
@@ -31,7 +33,26 @@ rmSync(new URL('./dist', import.meta.url), { recursive: true, force: true })
 const results = await Promise.all([
   build({ ...shared, entryPoints: { main: 'src/main.ts' }, outdir: 'dist', splitting: true }),
   build({ ...shared, entryPoints: { worker: 'src/worker/main.ts' }, outdir: 'dist' }),
+  build({ ...shared, entryPoints: { settings: 'src/settings.ts' }, outdir: 'dist' }),
 ])
+
+// An entry's types come from its file alone: what it exports is declared there.
+const entry = resolve(here, 'src/settings.ts')
+const { outputText, diagnostics } = ts.transpileDeclaration(readFileSync(entry, 'utf8'), {
+  fileName: entry,
+  reportDiagnostics: true,
+  compilerOptions: {
+    target: ts.ScriptTarget.ESNext,
+    module: ts.ModuleKind.NodeNext,
+    isolatedDeclarations: true,
+  },
+})
+if (diagnostics !== undefined && diagnostics.length > 0) {
+  throw new Error(
+    diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' ')).join('\n'),
+  )
+}
+writeFileSync(resolve(here, 'dist/settings.d.ts'), outputText)
 
 // The licences of what is bundled ask to be passed on with it.
 const packages = new Set()

@@ -1,11 +1,32 @@
 import host from '../../host.json' with { type: 'json' }
+import { settingValues } from '../settings.ts'
+
+const SETTING = ['extensions', 'queues', 'maxDequeueCount']
+// https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue#host-json
+const DEFAULT = 5
 
 /**
- * How often the host delivers a queue message at most: `maxDequeueCount` of host.json, or of the environment, which
- * goes before it in the host too.
+ * How often the host delivers a queue message at most: `maxDequeueCount` of the environment, which takes precedence, or
+ * of host.json. With a value that is not a whole number from 1 on, the host does not start.
  * https://learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values
  */
-export function maxDequeueCount(environment: NodeJS.ProcessEnv): number {
-  const override = Number(environment['AzureFunctionsJobHost__extensions__queues__maxDequeueCount'])
-  return Number.isInteger(override) && override > 0 ? override : host.extensions.queues.maxDequeueCount
+export function maxDequeueCount(environment: NodeJS.ProcessEnv, hostJson: unknown = host): number {
+  const overrides = settingValues(environment, ['AzureFunctionsJobHost', ...SETTING].join(':'))
+  // The host takes one of several spellings, and which one is not defined (.NET enumerates a hash table). With the smallest
+  // value the last delivery is never missed.
+  const counts = overrides.map(count).filter((value) => value !== undefined)
+  return counts.length > 0 ? Math.min(...counts) : (count(valueAt(hostJson, SETTING)) ?? DEFAULT)
+}
+
+function count(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\s*\+?\d+\s*$/.test(value) ? Number(value) : value
+  return typeof number === 'number' && Number.isInteger(number) && number > 0 ? number : undefined
+}
+
+/** The host compares the keys of host.json case-insensitively. */
+function valueAt(json: unknown, [name, ...rest]: readonly string[]): unknown {
+  if (name === undefined) return json
+  if (typeof json !== 'object' || json === null) return undefined
+  const entry = Object.entries(json).find(([key]) => key.toLowerCase() === name.toLowerCase())
+  return entry === undefined ? undefined : valueAt(entry[1], rest)
 }

@@ -1,3 +1,4 @@
+import { settingValues } from '../settings.ts'
 import { STORAGE_CONNECTION } from './names.ts'
 
 /** How storage is reached: with a connection string (locally, Azurite), or as the identity the app runs under. */
@@ -23,13 +24,10 @@ export class StorageSettingsError extends Error {
  * @throws StorageSettingsError naming the settings that are missing
  */
 export function storageConnection(environment: NodeJS.ProcessEnv): StorageConnection {
-  // The host's configuration knows no case; an empty value is as good as none.
-  const settings = new Map(
-    Object.entries(environment).flatMap(([name, value]) => (value ? [[name.toLowerCase(), value]] : [])),
-  )
-  const setting = (suffix = '') => settings.get(`${STORAGE_CONNECTION}${suffix}`.toLowerCase())
+  const setting = (suffix = '') => settingValues(environment, STORAGE_CONNECTION + suffix)[0]
 
-  const connectionString = setting()
+  const connectionString =
+    settingValues(environment, `ConnectionStrings:${STORAGE_CONNECTION}`)[0] ?? setting()
   if (connectionString !== undefined) return { kind: 'connectionString', connectionString }
 
   const account = setting('__accountName')

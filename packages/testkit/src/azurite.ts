@@ -1,6 +1,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import path from 'node:path'
 import { createInterface } from 'node:readline'
 
 const SERVICES = ['blob', 'queue', 'table'] as const
@@ -15,6 +17,8 @@ const ACCOUNT = 'devstoreaccount1'
 const ACCOUNT_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=='
 
 const START_TIMEOUT_MS = 30_000
+// A clean stop writes everything to the disk, which takes well under a second.
+const STOP_TIMEOUT_MS = 10_000
 
 const moduleUrl = (name: string) => new URL(name, import.meta.url).href
 
@@ -31,7 +35,7 @@ export interface Azurite {
   stop(): Promise<void>
 }
 
-/** Azurite did not come up. */
+/** Azurite did not start. The message says why, and what to do about it. */
 export class AzuriteStartError extends Error {
   override readonly name = 'AzuriteStartError'
 }
@@ -43,14 +47,17 @@ export class AzuriteStartError extends Error {
  * @param options.location folder of its data; without one it keeps everything in memory, also what was deleted
  * @param options.extraArguments more of Azurite's own flags
  * @param options.flatQueues whether storage in memory is to be as fast when many messages wait as when there are few
- * @throws AzuriteStartError
+ * @param options.signal stops a start that is under way; nothing is left of it when the promise rejects
+ * @throws AzuriteStartError, or the signal's reason
  */
 export async function startAzurite(options: {
   readonly ports?: Readonly<Record<Service, number>>
   readonly location?: string
   readonly extraArguments?: readonly string[]
   readonly flatQueues?: boolean
+  readonly signal?: AbortSignal
 }): Promise<Azurite> {
+  options.signal?.throwIfAborted()
   const requested = options.ports ?? { blob: 0, queue: 0, table: 0 }
   const child = fork(
     createRequire(import.meta.url).resolve('azurite/dist/src/azurite.js'),
@@ -99,12 +106,23 @@ export async function startAzurite(options: {
       clearTimeout(timer)
     })
   })
-  const first = await Promise.race([listening, ended.then(() => 'ended' as const), late])
+  const aborted = new Promise<'aborted'>((resolve) => {
+    options.signal?.addEventListener('abort', () => {
+      resolve('aborted')
+    })
+  })
+  const first = await Promise.race([listening, ended.then(() => 'ended' as const), late, aborted])
   timeout.abort()
+  if (first === 'aborted') {
+    // While it loads, Azurite has no handler yet: the signal ends it at once. Afterwards it stops cleanly.
+    child.kill('SIGTERM')
+    await ended
+    options.signal?.throwIfAborted()
+  }
   if (first !== undefined) {
     child.kill('SIGKILL')
-    const why = output.findLast((line) => line.trim() !== '') ?? 'it said nothing'
-    throw new AzuriteStartError(`Azurite did not come up (${why}).`)
+    await ended
+    throw new AzuriteStartError(await startFault(output, options.location))
   }
 
   const { blob = 0, queue = 0, table = 0 } = ports
@@ -114,9 +132,43 @@ export async function startAzurite(options: {
     ended,
     async stop() {
       if (child.connected) child.disconnect()
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
       await ended
+      clearTimeout(timer)
     },
   }
+}
+
+/** Why Azurite did not start, and what to do. A damaged data file is named: Azurite itself does not say which one it is. */
+async function startFault(output: readonly string[], location: string | undefined): Promise<string> {
+  const said = output.findLast((line) => line.trim() !== '') ?? 'it printed nothing'
+  const damaged = location === undefined ? undefined : await damagedDataFile(location)
+  if (damaged !== undefined) {
+    return (
+      `Azurite did not start: its data file ${damaged} is damaged (after a crash, or when the disk was full). ` +
+      'Restore it, or move it away: Azurite then starts without the data that was in it.'
+    )
+  }
+  const folder = location === undefined ? '' : ` Check that its data folder ${location} can be written to.`
+  return `Azurite did not start: ${said.replace(/^Exit due to unhandled error: /, '')}.${folder}`
+}
+
+/** Azurite keeps what it knows in JSON files: https://github.com/Azure/Azurite#workspace-structure */
+async function damagedDataFile(location: string): Promise<string | undefined> {
+  for (const name of await readdir(location).catch(() => [])) {
+    if (!/^__azurite_db_.*\.json$/.test(name)) continue
+    const file = path.join(location, name)
+    try {
+      const text = await readFile(file, 'utf8')
+      // To Azurite an empty file is an empty database.
+      if (text === '') continue
+      const json: unknown = JSON.parse(text)
+      if (typeof json !== 'object' || json === null) return file
+    } catch {
+      return file
+    }
+  }
+  return undefined
 }
 
 /** The connection string of an Azurite at these ports. */
@@ -131,6 +183,30 @@ export function connectionString(ports: Readonly<Record<Service, number>>): stri
     endpoint('Queue', 'queue'),
     endpoint('Table', 'table'),
   ].join(';')
+}
+
+/**
+ * The ports of the Azurite on this machine that a connection string names; undefined if it names other storage.
+ * https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
+ */
+export function azuritePorts(connection: string): Readonly<Record<Service, number>> | undefined {
+  const fields = new Map(
+    connection.split(';').flatMap((field) => {
+      const [name = '', ...value] = field.split('=')
+      return name.trim() === '' ? [] : [[name.trim().toLowerCase(), value.join('=').trim()]]
+    }),
+  )
+  if (fields.get('usedevelopmentstorage')?.toLowerCase() === 'true') {
+    return fields.has('developmentstorageproxyuri') ? undefined : USUAL_PORTS
+  }
+  if (fields.get('accountname') !== ACCOUNT) return undefined
+  const port = (service: Service) => {
+    const endpoint = URL.parse(fields.get(`${service}endpoint`) ?? '')
+    const local = endpoint?.protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(endpoint.hostname)
+    return local ? Number(endpoint.port || 80) : undefined
+  }
+  const [blob, queue, table] = [port('blob'), port('queue'), port('table')]
+  return blob === undefined || queue === undefined || table === undefined ? undefined : { blob, queue, table }
 }
 
 /**
