@@ -105,7 +105,7 @@ function orderSchemas(): Json {
   return {
     ...schemas,
     OrderRecord: {
-      description: 'What is stored of an order.',
+      description: 'An order as it is stored.',
       ...schemas.OrderRecord,
       discriminator: { propertyName: orderRecordSchema.key, mapping },
     },
@@ -133,7 +133,7 @@ const PROBLEMS = {
   OrderNotFound: { description: 'There is no order under the id.', error: new OrderNotFoundError('order-1') },
   OrderConflict: {
     description:
-      'The id belongs to an order with another item or quantity. That stays so: use a new id for a new order.',
+      'The id belongs to an order with another item or quantity. A retry will fail as well: use a new id for a new order.',
     error: new OrderConflictError('order-1'),
   },
   BodyTooLarge: {
@@ -144,9 +144,12 @@ const PROBLEMS = {
     description: 'The order is not valid, or its `id` is not the `Idempotency-Key`. Every fault is listed.',
     error: new InvalidOrderError(checkOrder(INVALID_ORDER).faults ?? []),
   },
-  InternalError: { description: 'A fault of the service.', error: new Error('a bug') },
+  InternalError: {
+    description: 'An error in the service. The log has the details.',
+    error: new Error('a bug'),
+  },
   StorageUnavailable: {
-    description: 'Storage did not answer. The outcome is unknown; asking again with the same `id` is safe.',
+    description: 'Storage is unavailable, so the outcome is unknown. A retry with the same `id` is safe.',
     error: new StorageUnavailableError('order-1', undefined),
   },
 } as const
@@ -154,10 +157,10 @@ const PROBLEMS = {
 /** The schema of one problem: its type and status are fixed, and what it says beside them is always there. */
 function problemSchema(problem: Problem): Json {
   const members: Record<keyof Problem, Json> = {
-    type: { const: problem.type, description: 'Tells this problem from others, and stays the same.' },
-    title: { type: 'string', description: 'The kind of problem, in words.' },
+    type: { const: problem.type, description: 'Identifies the problem. It never changes.' },
+    title: { type: 'string', description: 'A short summary of the kind of problem.' },
     status: { const: problem.status, description: 'The HTTP status.' },
-    detail: { type: 'string', description: 'What happened this time, and what to do.' },
+    detail: { type: 'string', description: 'What happened in this case, and what to do.' },
     id: { ...ref('schemas', 'OrderId'), description: 'The order the problem is about.' },
     errors: {
       type: 'array',
@@ -182,9 +185,9 @@ const ORDER_FAULT = {
     pointer: {
       type: 'string',
       format: 'json-pointer',
-      description: 'Where in the order (RFC 6901); empty for the order as a whole.',
+      description: 'Where in the order, as a JSON pointer (RFC 6901); empty for the order as a whole.',
     },
-    detail: { type: 'string', description: 'What is wrong there.' },
+    detail: { type: 'string', description: 'What is wrong with the value.' },
   },
   required: ['pointer', 'detail'],
 }
@@ -244,7 +247,12 @@ const constantHeader = (description: string, value: string) => ({
   schema: { type: 'string', const: value },
 })
 
-const NO_SNIFFING = constantHeader('The content is what its type says.', 'nosniff')
+const NO_SNIFFING = constantHeader('Browsers must not guess another content type.', 'nosniff')
+
+/** The response's id is the parameter of the operation that reads an order. */
+const ORDER_LINK = {
+  order: { operationId: 'orderStatus', parameters: { id: '$response.body#/id' } },
+}
 
 const placeOrder = {
   operationId: 'order',
@@ -259,7 +267,7 @@ const placeOrder = {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        "The order's id when the body has none; when both are there they must be the same. As it is, or in double quotes.",
+        "The order's id, if the body has none; if both are present they must be the same. Plain, or in double quotes.",
       schema: {
         type: 'string',
         pattern: `^(?:${ORDER_ID.source.slice(1, -1)}|"${ORDER_ID.source.slice(1, -1)}")$`,
@@ -268,7 +276,7 @@ const placeOrder = {
     {
       name: 'Prefer',
       in: 'header',
-      description: '`respond-async` (RFC 7240): accept the order, and answer before it is processed.',
+      description: '`respond-async` (RFC 7240): accept the order, and respond before it is processed.',
       schema: { type: 'string', examples: ['respond-async'] },
     },
   ],
@@ -287,14 +295,15 @@ const placeOrder = {
   },
   responses: {
     200: {
-      description: 'The order is processed: its record as stored. A retry is answered with the same bytes.',
+      description: 'The order is processed: its record as stored. A retry returns the same bytes.',
       content: { 'application/json': { schema: ref('schemas', 'ProcessedOrder'), example: PROCESSED } },
+      links: ORDER_LINK,
     },
     202: {
-      description: 'The order is accepted: stored, and on the queue.',
+      description: 'The order is accepted: it is stored, and it is on the queue.',
       headers: {
         Location: {
-          description: 'Where to ask for the order.',
+          description: 'The URL of the order.',
           required: true,
           schema: { type: 'string', format: 'uri' },
         },
@@ -302,6 +311,7 @@ const placeOrder = {
         'Retry-After': ref('headers', 'RetryAfter'),
       },
       content: { 'application/json': { schema: ref('schemas', 'AcceptedOrder'), example: ACCEPTED } },
+      links: ORDER_LINK,
     },
     ...sharedResponses(
       'MalformedJson',
@@ -318,8 +328,8 @@ const placeOrder = {
 const readOrder = {
   operationId: 'orderStatus',
   tags: ['Orders'],
-  summary: 'Look an order up',
-  description: 'The record of an order, however it came in.',
+  summary: 'Get an order',
+  description: 'The record of an order, whether it came over HTTP or from the queue.',
   security: functionKey,
   parameters: [
     {
@@ -334,9 +344,9 @@ const readOrder = {
     200: {
       description: 'The order.',
       headers: {
-        'Cache-Control': constantHeader('The record may change until it is processed.', 'no-store'),
+        'Cache-Control': constantHeader('The record can change until it is processed.', 'no-store'),
         'Retry-After': {
-          description: 'Seconds after which to ask again. Only while the order waits to be processed.',
+          description: 'Seconds to wait before the next request. Only while the order is not processed yet.',
           schema: { type: 'integer', minimum: 0 },
         },
       },
@@ -359,13 +369,13 @@ const hello = {
   operationId: 'hello',
   tags: ['Service'],
   summary: 'Greet',
-  description: 'Needs no key and no storage: it also tells whether the service is up.',
+  description: 'Needs no key and no storage, so it also serves as a liveness check.',
   security: [],
   parameters: [
     {
       name: 'name',
       in: 'query',
-      description: 'Whom to greet; everyone without it.',
+      description: 'Who to greet. Without it the greeting is general.',
       schema: { type: 'string', examples: ['Ada'] },
     },
   ],
@@ -417,18 +427,20 @@ const docs = {
   operationId: 'docs',
   tags: ['Service'],
   summary: 'This description as a page',
-  description: 'A page to read the API on, and to try it. Needs no key, and nothing from anywhere else.',
+  description:
+    'A page that documents the API and sends requests to it. Needs no key, and loads nothing from other hosts.',
   security: [],
   responses: {
     200: {
       description: 'The page.',
       headers: {
         'Content-Security-Policy': {
-          description: "The page's own style and script, and requests to this origin: nothing else runs.",
+          description:
+            "Allows the page's own style and script and requests to this origin, and nothing else.",
           required: true,
           schema: { type: 'string', pattern: "^default-src 'none';" },
         },
-        'Referrer-Policy': constantHeader('Links do not tell where they were followed.', 'no-referrer'),
+        'Referrer-Policy': constantHeader('Requests from the page carry no Referer header.', 'no-referrer'),
         'X-Content-Type-Options': NO_SNIFFING,
       },
       content: { 'text/html': { schema: { type: 'string' } } },
@@ -444,13 +456,13 @@ export function openApiDocument(): Json {
       title: 'Order service',
       version: packageJson.version,
       description:
-        'Orders, processed once each, at once or from a queue. Errors are problem details (RFC 9457); their `type` tells them ' +
-        'apart. Whatever the answer, or without one, asking again under the same id is safe.',
+        'Takes orders and processes each of them once, immediately or from a queue. Errors are problem details (RFC 9457), ' +
+        'identified by their `type`. A retry with the same id is always safe, whatever the response was.',
       license: { name: packageJson.license, identifier: packageJson.license },
     },
     servers: [{ url: '/api' }],
     tags: [
-      { name: 'Orders', description: 'Placing orders, and what became of them.' },
+      { name: 'Orders', description: 'Placing orders, and getting their records.' },
       { name: 'Service', description: 'About the service itself.' },
     ],
     paths: {
@@ -467,12 +479,12 @@ export function openApiDocument(): Json {
         ...Object.fromEntries(problems.map(({ name, problem }) => [name, problemSchema(problem)])),
       },
       responses: {
-        Unauthorized: { description: 'There is no key, or a wrong one. Without a body.' },
+        Unauthorized: { description: 'The key is missing or wrong. The response has no body.' },
         ...Object.fromEntries(problems.map((problem) => [problem.name, problemResponse(problem)])),
       },
       headers: {
         RetryAfter: {
-          description: 'Seconds after which to ask again.',
+          description: 'Seconds to wait before the next request.',
           required: true,
           schema: { type: 'integer', minimum: 0, examples: [RETRY_AFTER_SECONDS] },
         },
@@ -482,13 +494,14 @@ export function openApiDocument(): Json {
           type: 'apiKey',
           in: 'header',
           name: 'x-functions-key',
-          description: 'A function key. It goes before one in the query.',
+          description: 'A function key. It takes precedence over one in the query.',
         },
         functionCode: {
           type: 'apiKey',
           in: 'query',
           name: 'code',
-          description: 'A function key, for callers that cannot set a header: query strings end up in logs.',
+          description:
+            'A function key, for callers that cannot set a header. Query strings end up in logs: prefer the header.',
         },
       },
     },
