@@ -26,7 +26,7 @@ export default {
     {
       ...base,
       displayName: 'packages',
-      testMatch: ['<rootDir>/packages/{testkit,soak,bench,api-page}/test/**/*.test.ts'],
+      testMatch: ['<rootDir>/packages/{testkit,soak,bench}/test/**/*.test.ts'],
     },
     {
       ...base,

@@ -113,7 +113,7 @@ function orderSchemas(): Json {
   return {
     ...schemas,
     OrderRecord: {
-      description: 'What is stored of an order.',
+      description: 'An order as it is stored.',
       ...schemas.OrderRecord,
       discriminator: { propertyName: orderRecordSchema.key, mapping: Object.fromEntries(mapping) as Json },
     },
@@ -174,10 +174,10 @@ const problems = (Object.keys(FAILURES) as (keyof typeof FAILURES)[]).map((key) 
 /** The schema of one problem: its type and status are fixed, and what it says beside them is always there. */
 function problemSchema(problem: Problem): Json {
   const members: Record<keyof Problem, Json> = {
-    type: { const: problem.type, description: 'Identifies the kind of problem. Stable.' },
-    title: { type: 'string', description: 'The kind of problem, in words.' },
+    type: { const: problem.type, description: 'Identifies the problem. It never changes.' },
+    title: { type: 'string', description: 'A short summary of the kind of problem.' },
     status: { const: problem.status, description: 'The HTTP status.' },
-    detail: { type: 'string', description: 'What happened this time, and what to do.' },
+    detail: { type: 'string', description: 'What happened in this case, and what to do.' },
     id: { ...ref('schemas', 'OrderId'), description: 'The order the problem is about.' },
     errors: {
       type: 'array',
@@ -202,9 +202,9 @@ const ORDER_FAULT = {
     pointer: {
       type: 'string',
       format: 'json-pointer',
-      description: 'Where in the order (RFC 6901); empty for the whole order.',
+      description: 'Where in the order, as a JSON pointer (RFC 6901); empty for the order as a whole.',
     },
-    detail: { type: 'string', description: 'What is wrong there.' },
+    detail: { type: 'string', description: 'What is wrong with the value.' },
   },
   required: ['pointer', 'detail'],
 }
@@ -267,7 +267,12 @@ const constantHeader = (description: string, value: string) => ({
   schema: { type: 'string', const: value },
 })
 
-const NO_SNIFFING = constantHeader('The content is what its type says.', 'nosniff')
+const NO_SNIFFING = constantHeader('Browsers must not guess another content type.', 'nosniff')
+
+/** The response's id is the parameter of the operation that reads an order. */
+const ORDER_LINK = {
+  order: { operationId: 'orderStatus', parameters: { id: '$response.body#/id' } },
+}
 
 const placeOrder = {
   operationId: 'order',
@@ -282,7 +287,7 @@ const placeOrder = {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        "The order's id when the body has none; when both are there they must be the same. As it is, or in double quotes.",
+        "The order's id, if the body has none; if both are present they must be the same. Plain, or in double quotes.",
       schema: {
         type: 'string',
         pattern: `^(?:${ORDER_ID.source.slice(1, -1)}|"${ORDER_ID.source.slice(1, -1)}")$`,
@@ -310,14 +315,15 @@ const placeOrder = {
   },
   responses: {
     200: {
-      description: 'The order is processed: its record as stored. A retry gets the same bytes.',
+      description: 'The order is processed: its record as stored. A retry returns the same bytes.',
       content: { 'application/json': { schema: ref('schemas', 'ProcessedOrder'), example: PROCESSED } },
+      links: ORDER_LINK,
     },
     202: {
-      description: 'The order is accepted: stored, and on the queue.',
+      description: 'The order is accepted: it is stored, and it is on the queue.',
       headers: {
         Location: {
-          description: 'Where to get the order.',
+          description: 'The URL of the order.',
           required: true,
           schema: { type: 'string', format: 'uri' },
         },
@@ -325,6 +331,7 @@ const placeOrder = {
         'Retry-After': ref('headers', 'RetryAfter'),
       },
       content: { 'application/json': { schema: ref('schemas', 'AcceptedOrder'), example: ACCEPTED } },
+      links: ORDER_LINK,
     },
     ...sharedResponses(
       'MalformedJson',
@@ -343,7 +350,7 @@ const readOrder = {
   operationId: 'orderStatus',
   tags: ['Orders'],
   summary: 'Get an order',
-  description: 'The record of an order, however it came in.',
+  description: 'The record of an order, whether it came over HTTP or from the queue.',
   security: functionKey,
   parameters: [
     {
@@ -358,9 +365,9 @@ const readOrder = {
     200: {
       description: 'The order.',
       headers: {
-        'Cache-Control': constantHeader('The record may change until it is processed.', 'no-store'),
+        'Cache-Control': constantHeader('The record can change until it is processed.', 'no-store'),
         'Retry-After': {
-          description: 'Seconds after which to retry. Only while the order waits to be processed.',
+          description: 'Seconds to wait before the next request. Only while the order is not processed yet.',
           schema: { type: 'integer', minimum: 0 },
         },
       },
@@ -381,14 +388,14 @@ const readOrder = {
 const hello = {
   operationId: 'hello',
   tags: ['Service'],
-  summary: 'Get a greeting',
-  description: 'Needs no key and no storage: it also tells whether the service is up.',
+  summary: 'Greet',
+  description: 'Needs no key and no storage, so it also serves as a liveness check.',
   security: [],
   parameters: [
     {
       name: 'name',
       in: 'query',
-      description: 'Who is greeted; without it, everyone.',
+      description: 'Who to greet. Without it the greeting is general.',
       schema: { type: 'string', examples: ['Ada'] },
     },
   ],
@@ -440,18 +447,20 @@ const docs = {
   operationId: 'docs',
   tags: ['Service'],
   summary: 'This description as a page',
-  description: 'A page to read and try the API. Needs no key, and loads nothing from elsewhere.',
+  description:
+    'A page that documents the API and sends requests to it. Needs no key, and loads nothing from other hosts.',
   security: [],
   responses: {
     200: {
       description: 'The page.',
       headers: {
         'Content-Security-Policy': {
-          description: "The page's own style and script, and requests to this origin: nothing else runs.",
+          description:
+            "Allows the page's own style and script and requests to this origin, and nothing else.",
           required: true,
           schema: { type: 'string', pattern: "^default-src 'none';" },
         },
-        'Referrer-Policy': constantHeader('Links do not tell where they were followed.', 'no-referrer'),
+        'Referrer-Policy': constantHeader('Requests from the page carry no Referer header.', 'no-referrer'),
         'X-Content-Type-Options': NO_SNIFFING,
       },
       content: { 'text/html': { schema: { type: 'string' } } },
@@ -467,13 +476,13 @@ export function openApiDocument(): Json {
       title: 'Order service',
       version: packageJson.version,
       description:
-        'Orders, each processed once, at once or from a queue. Errors are problem details (RFC 9457); their `type` tells them ' +
-        'apart. Retrying under the same id is always safe, whatever the response was, or without one.',
+        'Takes orders and processes each of them once, immediately or from a queue. Errors are problem details (RFC 9457), ' +
+        'identified by their `type`. A retry with the same id is always safe, whatever the response was.',
       license: { name: packageJson.license, identifier: packageJson.license },
     },
     servers: [{ url: '/api' }],
     tags: [
-      { name: 'Orders', description: 'Place orders and get them.' },
+      { name: 'Orders', description: 'Placing orders, and getting their records.' },
       { name: 'Service', description: 'About the service itself.' },
     ],
     paths: {
@@ -490,12 +499,12 @@ export function openApiDocument(): Json {
         ...Object.fromEntries(problems.map(({ name, problem }) => [name, problemSchema(problem)])),
       },
       responses: {
-        Unauthorized: { description: 'The key is missing or wrong. The body is empty.' },
+        Unauthorized: { description: 'The key is missing or wrong. The response has no body.' },
         ...Object.fromEntries(problems.map((problem) => [problem.name, problemResponse(problem)])),
       },
       headers: {
         RetryAfter: {
-          description: 'Seconds after which to retry.',
+          description: 'Seconds to wait before the next request.',
           required: true,
           schema: { type: 'integer', minimum: 0, examples: [RETRY_AFTER_SECONDS] },
         },
@@ -511,7 +520,8 @@ export function openApiDocument(): Json {
           type: 'apiKey',
           in: 'query',
           name: 'code',
-          description: 'A function key, for callers that cannot set a header: query strings end up in logs.',
+          description:
+            'A function key, for callers that cannot set a header. Query strings end up in logs: prefer the header.',
         },
       },
     },
