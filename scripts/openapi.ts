@@ -10,6 +10,7 @@ import {
   OrderConflictError,
   OrderNotFoundError,
   StorageUnavailableError,
+  UnsupportedEncodingError,
 } from '../src/orders/errors.ts'
 import {
   ORDER_ID,
@@ -22,6 +23,7 @@ import {
   type AcceptedOrder,
   type ProcessedOrder,
 } from '../src/orders/order.ts'
+import { parseJson } from '../src/orders/json.ts'
 import { MAX_BODY_BYTES } from '../src/http/request.ts'
 import { problemOf, RETRY_AFTER_SECONDS, type Problem } from '../src/http/problem.ts'
 import { ROOT } from './build.ts'
@@ -120,16 +122,19 @@ const INVALID_ORDER = { id: 'order 1', item: ' ', quantity: 0, color: 'blue' }
 
 function malformedJson(text: string): MalformedJsonError {
   try {
-    JSON.parse(text)
+    parseJson(Buffer.from(text))
   } catch (error) {
-    if (error instanceof Error) return new MalformedJsonError(`The text is not valid JSON: ${error.message}.`)
+    if (error instanceof MalformedJsonError) return error
   }
   throw new Error(`This is JSON: ${text}`)
 }
 
 /** Each problem: its name here, when it is the answer, and an error that makes it. */
 const PROBLEMS = {
-  MalformedJson: { description: 'The body is not JSON in UTF-8.', error: malformedJson('{"item":}') },
+  MalformedJson: {
+    description: 'The body is not JSON in UTF-8, or an object in it names a key twice.',
+    error: malformedJson('{"item":}'),
+  },
   OrderNotFound: { description: 'There is no order under the id.', error: new OrderNotFoundError('order-1') },
   OrderConflict: {
     description:
@@ -139,6 +144,10 @@ const PROBLEMS = {
   BodyTooLarge: {
     description: `The body is longer than ${MAX_BODY_BYTES} bytes.`,
     error: new BodyTooLargeError(MAX_BODY_BYTES),
+  },
+  UnsupportedEncoding: {
+    description: 'The body has a `Content-Encoding` other than `identity`.',
+    error: new UnsupportedEncodingError(),
   },
   InvalidOrder: {
     description: 'The order is not valid, or its `id` is not the `Idempotency-Key`. Every fault is listed.',
@@ -199,6 +208,7 @@ function problemResponse({ name, description, problem }: (typeof problems)[numbe
   return {
     description,
     ...(problem.status === 503 && { headers: { 'Retry-After': ref('headers', 'RetryAfter') } }),
+    ...(problem.status === 415 && { headers: { 'Accept-Encoding': ref('headers', 'AcceptEncoding') } }),
     content: { 'application/problem+json': { schema: ref('schemas', name), example: problem } },
   }
 }
@@ -274,7 +284,7 @@ const placeOrder = {
   ],
   requestBody: {
     required: true,
-    description: `At most ${MAX_BODY_BYTES} bytes, read as JSON whatever its content type says.`,
+    description: `At most ${MAX_BODY_BYTES} bytes, read as JSON whatever its content type says. No \`Content-Encoding\` but \`identity\`.`,
     content: {
       'application/json': {
         schema: ref('schemas', 'Order'),
@@ -294,9 +304,11 @@ const placeOrder = {
       description: 'The order is accepted: stored, and on the queue.',
       headers: {
         Location: {
-          description: 'Where to ask for the order.',
+          description:
+            'The order, as a reference relative to the URL of the request (RFC 9110, 10.2.2), so that it is true behind a ' +
+            'gateway as well: `order/{id}`, or `{id}` when the URL ends with a slash.',
           required: true,
-          schema: { type: 'string', format: 'uri' },
+          schema: { type: 'string', format: 'uri-reference', examples: ['order/order-1'] },
         },
         'Preference-Applied': constantHeader('The preference was honoured (RFC 7240).', 'respond-async'),
         'Retry-After': ref('headers', 'RetryAfter'),
@@ -308,6 +320,7 @@ const placeOrder = {
       'Unauthorized',
       'OrderConflict',
       'BodyTooLarge',
+      'UnsupportedEncoding',
       'InvalidOrder',
       'InternalError',
       'StorageUnavailable',
@@ -445,7 +458,8 @@ export function openApiDocument(): Json {
       version: packageJson.version,
       description:
         'Orders, processed once each, at once or from a queue. Errors are problem details (RFC 9457); their `type` tells them ' +
-        'apart. Whatever the answer, or without one, asking again under the same id is safe.',
+        'apart. Whatever the answer, or without one, asking again under the same id is safe. `HEAD` is answered as `GET` is, ' +
+        'without the body.',
       license: { name: packageJson.license, identifier: packageJson.license },
     },
     servers: [{ url: '/api' }],
@@ -476,6 +490,7 @@ export function openApiDocument(): Json {
           required: true,
           schema: { type: 'integer', minimum: 0, examples: [RETRY_AFTER_SECONDS] },
         },
+        AcceptEncoding: constantHeader('The content coding that is accepted.', 'identity'),
       },
       securitySchemes: {
         functionKey: {
