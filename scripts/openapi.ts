@@ -213,6 +213,7 @@ function problemResponse({ name, description, problem }: (typeof problems)[numbe
   return {
     description,
     ...(problem.status === 503 && { headers: { 'Retry-After': ref('headers', 'RetryAfter') } }),
+    ...(problem.status === 415 && { headers: { 'Accept-Encoding': ref('headers', 'AcceptEncoding') } }),
     content: { 'application/problem+json': { schema: ref('schemas', name), example: problem } },
   }
 }
@@ -302,7 +303,7 @@ const placeOrder = {
   ],
   requestBody: {
     required: true,
-    description: `At most ${MAX_BODY_BYTES} bytes, read as JSON whatever its content type says.`,
+    description: `At most ${MAX_BODY_BYTES} bytes, read as JSON whatever its content type says. No \`Content-Encoding\` but \`identity\`.`,
     content: {
       'application/json': {
         schema: ref('schemas', 'Order'),
@@ -323,9 +324,11 @@ const placeOrder = {
       description: 'The order is accepted: it is stored, and it is on the queue.',
       headers: {
         Location: {
-          description: 'The URL of the order.',
+          description:
+            'The order, as a reference relative to the URL of the request (RFC 9110, 10.2.2), so that it is valid behind a ' +
+            'gateway as well: `order/{id}`, or `{id}` when the URL ends with a slash.',
           required: true,
-          schema: { type: 'string', format: 'uri' },
+          schema: { type: 'string', format: 'uri-reference', examples: ['order/order-1'] },
         },
         'Preference-Applied': constantHeader('The preference was honoured (RFC 7240).', 'respond-async'),
         'Retry-After': ref('headers', 'RetryAfter'),
@@ -476,8 +479,9 @@ export function openApiDocument(): Json {
       title: 'Order service',
       version: packageJson.version,
       description:
-        'Takes orders and processes each of them once, immediately or from a queue. Errors are problem details (RFC 9457), ' +
-        'identified by their `type`. A retry with the same id is always safe, whatever the response was.',
+        'Orders, processed once each, at once or from a queue. Errors are problem details (RFC 9457); their `type` tells them ' +
+        'apart. Whatever the answer, or without one, asking again under the same id is safe. `HEAD` is answered as `GET` is, ' +
+        'without the body.',
       license: { name: packageJson.license, identifier: packageJson.license },
     },
     servers: [{ url: '/api' }],
@@ -508,6 +512,7 @@ export function openApiDocument(): Json {
           required: true,
           schema: { type: 'integer', minimum: 0, examples: [RETRY_AFTER_SECONDS] },
         },
+        AcceptEncoding: constantHeader('The content coding that is accepted.', 'identity'),
       },
       securitySchemes: {
         functionKey: {

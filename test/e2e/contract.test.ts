@@ -181,6 +181,18 @@ describe('an order', () => {
     expect((await order(body)).status).toBe(422)
   })
 
+  it.each([['{"item":"x","item":"x"}'], ['{"item":"x","\\u0069tem":"y"}']])(
+    'that names a key twice is refused: %s',
+    async (body) => {
+      expect((await order(body)).status).toBe(400)
+    },
+  )
+
+  it('in a content coding is refused', async () => {
+    expect((await order({ item: 'widget' }, { 'content-encoding': 'gzip' })).status).toBe(415)
+    expect((await order({ item: 'widget' }, { 'content-encoding': 'identity' })).status).toBe(200)
+  })
+
   it('under two ids is refused', async () => {
     expect((await order({ id: newId(), item: 'x' }, { 'idempotency-key': newId() })).status).toBe(422)
   })
