@@ -18,7 +18,7 @@ export default {
   // Real hosts and real storage take their time, above all on a busy machine; nothing is asserted about time.
   testTimeout: 60_000,
   projects: [
-    ...['unit', 'integration', 'e2e'].map((name) => ({
+    ...['unit', 'integration', 'e2e', 'adoption'].map((name) => ({
       ...base,
       displayName: name,
       testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
