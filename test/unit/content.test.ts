@@ -73,7 +73,13 @@ describe.each(CONTENT_FIELDS)('the field %s', (field) => {
         })
         const record = await service.get('a1')
         expect(record).toMatchObject({ ...given, status: 'processed' })
-        expect(fromColumns(contentFields, toColumns(contentFields, contentOf(record)))).toStrictEqual({
+        const columns = toColumns(contentFields, contentOf(record))
+        for (const value of Object.values(columns)) {
+          expect(['string', 'number', 'boolean', 'undefined']).toContain(
+            typeof (value instanceof Object && 'type' in value ? value.type : value),
+          )
+        }
+        expect(fromColumns(contentFields, columns)).toStrictEqual({
           fields: asJson(contentOf(record)),
           damaged: [],
         })
