@@ -236,7 +236,7 @@ describe('a body that comes without its length, or in pieces', () => {
     })
     expect(response).toBeUndefined()
     await eventually('the end of the invocation', () =>
-      Promise.resolve(host.output().slice(before).includes('Executed \'Functions.order\'') ? true : undefined),
+      Promise.resolve(host.output().slice(before).includes("Executed 'Functions.order'") ? true : undefined),
     )
     expect(host.output().slice(before)).not.toContain('"outcome":"error"')
     expect((await get(order.id)).status).toBe(404)
