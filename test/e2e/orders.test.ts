@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
+import { request as httpRequest, type ClientRequest } from 'node:http'
+import { text as readText } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startAzurite, type Azurite } from 'testkit/azurite'
 import { unpackedApp } from 'testkit/unpackedApp'
 import { startHost, type TestHost } from 'testkit/hostProcess'
+import { BODY_WAYS, sendEndlessly } from '../support/bodies.ts'
 import { testStorage, type TestStorage } from '../support/storage.ts'
 
 // The built app, as it is deployed, on a real host process with a real Azurite: every function is triggered by its
@@ -166,6 +169,125 @@ describe('order', () => {
   })
 })
 
+describe('a body that comes without its length, or in pieces', () => {
+  /** Posts a body as `send` writes it. Resolves with undefined when the connection ends without a response. */
+  function postRaw(
+    headers: Readonly<Record<string, string>>,
+    send: (request: ClientRequest) => Promise<void>,
+  ): Promise<{ readonly status: number | undefined; readonly text: string } | undefined> {
+    return new Promise((resolve, reject) => {
+      const outgoing = httpRequest(`${host.url}/api/order`, { method: 'POST', headers, agent: false })
+      outgoing.on('response', (response) => {
+        readText(response).then(
+          (text) => {
+            resolve({ status: response.statusCode, text })
+          },
+          () => {
+            resolve(undefined)
+          },
+        )
+      })
+      outgoing.on('error', () => {
+        resolve(undefined)
+      })
+      send(outgoing).catch(reject)
+    })
+  }
+
+  test.each(BODY_WAYS)('is read whole: sent $name', async ({ headers, send }) => {
+    const order = { id: id(), item: 'Ωidget 😀' }
+    const body = Buffer.from(JSON.stringify(order))
+    const response = await postRaw(headers(body), (outgoing) => send(outgoing, body))
+    expect(response?.status).toBe(200)
+    expect((await get(order.id)).text).toBe(response?.text)
+  })
+
+  test.each(BODY_WAYS)('is 413 beyond 32 KiB: sent $name', async ({ headers, send }) => {
+    const body = Buffer.from(JSON.stringify({ item: 'widget' }).padEnd(32 * 1024 + 1))
+    const response = await postRaw(headers(body), (outgoing) => send(outgoing, body))
+    expect(response?.status).toBe(413)
+    expect(response?.text).toContain('urn:orders:problem:body-too-large')
+  })
+
+  it('is 413 while it is still sent, when it has no end', async () => {
+    const limit = 8 * 2 ** 20
+    let sent = limit
+    const response = await postRaw({ 'transfer-encoding': 'chunked' }, async (outgoing) => {
+      sent = await sendEndlessly(outgoing, limit)
+    })
+    expect(response?.status).toBe(413)
+    expect(sent).toBeLessThan(limit)
+  })
+
+  test.each([
+    ['before anything', { 'content-length': '60' }, 0],
+    ['before anything, in chunks', { 'transfer-encoding': 'chunked' }, 0],
+    ['in the middle', { 'content-length': '200' }, 1],
+    ['before the last chunk', { 'transfer-encoding': 'chunked' }, 1],
+  ])('stores nothing when it breaks off %s, and the host goes on', async (_, headers, share) => {
+    const order = { id: id(), item: 'widget' }
+    const body = JSON.stringify(order)
+    const before = host.output().length
+    const response = await postRaw(headers, async (outgoing) => {
+      outgoing.flushHeaders()
+      if (share > 0) outgoing.write(body.slice(0, body.length * share))
+      await delay(200)
+      outgoing.destroy()
+    })
+    expect(response).toBeUndefined()
+    await eventually('the end of the invocation', () =>
+      Promise.resolve(host.output().slice(before).includes("Executed 'Functions.order'") ? true : undefined),
+    )
+    expect(host.output().slice(before)).not.toContain('"outcome":"error"')
+    expect((await get(order.id)).status).toBe(404)
+    expect((await post(order)).status).toBe(200)
+  })
+})
+
+describe('HEAD', () => {
+  test.each(['/api/hello', '/api/openapi.json', '/api/docs', '/api/order/nobody'])(
+    'has the headers of GET, and no body: %s',
+    async (path) => {
+      const headersOf = ({ headers }: Answer) => {
+        const own = Object.fromEntries(headers)
+        for (const name of ['date', 'transfer-encoding', 'connection', 'keep-alive', 'x-ms-invocation-id'])
+          // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a copy of its own
+          delete own[name]
+        return own
+      }
+      const got = await request(path)
+      const head = await request(path, { method: 'HEAD' })
+      expect(head).toMatchObject({ status: got.status, text: '' })
+      expect(headersOf(head)).toStrictEqual(headersOf(got))
+    },
+  )
+
+  it('finds an order that exists, and is not for what only takes POST', async () => {
+    const { json } = await post({ item: 'widget' })
+    expect((await request(`/api/order/${String(json['id'])}`, { method: 'HEAD' })).status).toBe(200)
+    expect((await request('/api/order', { method: 'HEAD' })).status).toBe(404)
+  })
+})
+
+describe('the reference in Location', () => {
+  test.each(['/api/order', '/api/order/', '/api/order?code=x', '/API/order/?a=/b/'])(
+    'leads to the order from %s, also behind a gateway',
+    async (path) => {
+      const order = { id: id(), item: 'widget' }
+      const accepted = await request(path, {
+        method: 'POST',
+        headers: { prefer: 'respond-async' },
+        body: JSON.stringify(order),
+      })
+      expect(accepted.status).toBe(202)
+      const location = accepted.headers.get('location') ?? ''
+      expect((await fetch(new URL(location, host.url + path))).status).toBe(200)
+      const outside = new URL(location, `https://shop.example/eu${path}`)
+      expect(outside.href.toLowerCase()).toBe(`https://shop.example/eu/api/order/${order.id}`)
+    },
+  )
+})
+
 describe('each problem', () => {
   function expectProblem(answer: Answer, status: number, name: string): void {
     expect(answer.status).toBe(status)
@@ -215,10 +337,47 @@ describe('each problem', () => {
     expect((await get(order.id)).text).toBe(first.text)
   })
 
+  it('order-not-found: 404 to an order that only the query names', async () => {
+    const { json } = await post({ item: 'widget' })
+    expectProblem(
+      await get(`nobody?id=${String(json['id'])}&ID=${String(json['id'])}`),
+      404,
+      'order-not-found',
+    )
+    const named = await get(`${String(json['id'])}?id=nobody&ID=nobody`)
+    expect(named).toMatchObject({ status: 200, json })
+  })
+
   it('body-too-large: 413 beyond 32 KiB', async () => {
     const order = JSON.stringify({ item: 'widget' })
     expect((await post(order.padEnd(32 * 1024))).status).toBe(200)
     expectProblem(await post(order.padEnd(32 * 1024 + 1)), 413, 'body-too-large')
+  })
+
+  test.each(['gzip', 'br', 'identity, gzip', 'x-unknown'])(
+    'unsupported-encoding: 415 to %s',
+    async (coding) => {
+      const answer = await post({ item: 'widget' }, { 'content-encoding': coding })
+      expectProblem(answer, 415, 'unsupported-encoding')
+      expect(answer.headers.get('accept-encoding')).toBe('identity')
+    },
+  )
+
+  test.each(['', 'identity', 'IDENTITY'])('no problem: Content-Encoding "%s"', async (coding) => {
+    expect((await post({ item: 'widget' }, { 'content-encoding': coding })).status).toBe(200)
+  })
+
+  test.each([
+    ['{"item":"secret-1","item":"secret-2"}', 20],
+    ['{"item":"secret-1","\\u0069tem":"secret-2"}', 20],
+    ['{"item":{"secret":1,"secret":1}}', 21],
+  ])('malformed-json: 400 to a key twice, which the log does not show: %s', async (body, column) => {
+    const answer = await post(body)
+    expectProblem(answer, 400, 'malformed-json')
+    expect(answer.json['detail']).toBe(
+      `The text is not valid JSON: a key is repeated at line 1, column ${column}.`,
+    )
+    expect(host.output()).not.toContain('secret')
   })
 
   it('order-not-found: 404', async () => {
@@ -272,6 +431,7 @@ describe('orderProcessor', () => {
     ['a lone surrogate', '{"item":"\\udc00"}', /well-formed/],
     ['bytes that are no UTF-8', Uint8Array.of(0x7b, 0xc3, 0x28, 0x00, 0x7d), /not UTF-8/],
     ['a __proto__ key', '{"item":"x","__proto__":{"item":"y"}}', /has an unknown field/],
+    ['a key twice', '{"item":"x","item":"x"}', /a key is repeated at line 1, column 13/],
     ['white space around an invalid order', ' {\n"item" : "" } ', /must not be empty/],
   ])('puts %s on orders-poison, byte for byte, with the reason in the log', async (_, message, reason) => {
     const messageId = await storage.push(message)

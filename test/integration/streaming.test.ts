@@ -88,7 +88,7 @@ describe.each(BODY_WAYS)('a body sent $name', ({ headers, send }) => {
 })
 
 test('a body without an end is 413 as soon as the limit is passed', async () => {
-  const limit = 64 * 2 ** 20
+  const limit = 8 * 2 ** 20
   let sent = limit
   const { response, failure } = await worker.call('order', {
     path: '/api/order',
