@@ -37,6 +37,7 @@ export const zones = [
     'src',
     'scripts',
     'packages/testkit',
+    'packages/api-page/test/chromium.ts',
     'package.json',
     'host.json',
     'node_modules',
@@ -112,8 +113,9 @@ export default tseslint.config(
     languageOptions: {
       globals: Object.fromEntries(
         [
-          ...['document', 'location', 'sessionStorage', 'fetch', 'performance'],
-          ...['URL', 'URLSearchParams', 'Event'],
+          ...['document', 'location', 'sessionStorage', 'performance', 'btoa', 'URL', 'Event'],
+          ...['fetch', 'Request', 'Headers', 'FormData', 'File', 'Blob', 'AbortController'],
+          ...['TextEncoder', 'TextDecoder'],
         ].map((name) => [name, 'readonly']),
       ),
     },

@@ -8,6 +8,6 @@ import { base } from './jest.config.js'
 export default {
   ...base,
   displayName: 'browser',
-  testMatch: ['<rootDir>/test/browser/**/*.test.ts'],
+  testMatch: ['<rootDir>/test/browser/**/*.test.ts', '<rootDir>/packages/*/test/**/*.browser.test.ts'],
   testTimeout: 60_000,
 }

@@ -9,6 +9,8 @@ export const base = {
   // TypeScript rewrites `./x.ts` to `./x.js` when ts-jest emits; the files on disk are the `.ts` ones.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   moduleFileExtensions: ['ts', 'js', 'json'],
+  // Apps that tests run; two packages of one name would be a collision.
+  modulePathIgnorePatterns: ['/test/fixtures/'],
 }
 
 /** @type {import('jest').Config} */
@@ -16,7 +18,7 @@ export default {
   // Real hosts and real storage take their time, above all on a busy machine; nothing is asserted about time.
   testTimeout: 60_000,
   projects: [
-    ...['unit', 'integration', 'e2e'].map((name) => ({
+    ...['unit', 'integration', 'e2e', 'adoption'].map((name) => ({
       ...base,
       displayName: name,
       testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
@@ -24,7 +26,7 @@ export default {
     {
       ...base,
       displayName: 'packages',
-      testMatch: ['<rootDir>/packages/{testkit,soak,bench,api-page}/test/**/*.test.ts'],
+      testMatch: ['<rootDir>/packages/{testkit,soak,bench}/test/**/*.test.ts'],
     },
     {
       ...base,

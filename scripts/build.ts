@@ -36,49 +36,26 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
 
 /**
  * A release, in two bundles. The worker waits for the first file when an instance starts: which functions there are, and
- * the library, in one file that needs no other one. What they do follows, in chunks of its own.
+ * the library, in one file that needs no other one. What is imported dynamically follows, in files of its own.
  */
 export function releaseOptions(): readonly [first: esbuild.BuildOptions, later: esbuild.BuildOptions] {
   const options = bundleOptions('release')
-  const first: esbuild.Plugin = {
-    name: 'first file',
-    setup(bundling) {
-      bundling.onResolve({ filter: /\/handlers\.ts$/ }, ({ kind }) =>
-        kind === 'dynamic-import' ? { path: './handlers.js', external: true } : undefined,
-      )
-    },
-  }
   return [
     // Names for stack traces are set one by one, when the file is loaded: here that would take longest.
-    { ...options, splitting: false, keepNames: false, plugins: [first, usedModules] },
-    { ...options, entryPoints: ['src/handlers.ts'], plugins: [usedModules] },
+    { ...options, splitting: false, keepNames: false, plugins: [firstFile] },
+    { ...options, outbase: 'src', entryPoints: ['src/composition.ts', 'src/functions/*.ts'] },
   ]
 }
 
-/** Of `src/`, and of the library, only what is used: a registration needs no handler, and a handler no library. */
-const usedModules: esbuild.Plugin = {
-  name: 'used modules',
+/** Leaves what `src/` imports dynamically to the second bundle. */
+const firstFile: esbuild.Plugin = {
+  name: 'first file',
   setup(bundling) {
-    const source = path.join(ROOT, 'src') + path.sep
-    bundling.onResolve({ filter: /^@azure\/functions$/ }, ({ importer, kind }) =>
-      kind === 'import-statement' && importer.startsWith(source)
-        ? { path: 'library', namespace: 'used names', sideEffects: false }
-        : undefined,
-    )
-    // The library is CommonJS: every module that imports it would copy all it exports when it is loaded.
-    bundling.onLoad({ filter: /^library$/, namespace: 'used names' }, async () => ({
-      contents: [
-        `const library = require('@azure/functions')`,
-        ...Object.keys((await import('@azure/functions')).default).map(
-          (name) => `export const ${name} = /* @__PURE__ */ (() => library.${name})()`,
-        ),
-      ].join('\n'),
-      resolveDir: ROOT,
-    }))
-    bundling.onResolve({ filter: /^\.\.?\// }, async ({ path: name, pluginData, ...args }) => {
-      if (pluginData === usedModules || !args.importer.startsWith(source)) return undefined
-      const { path: file, errors } = await bundling.resolve(name, { ...args, pluginData: usedModules })
-      return { path: file, errors, sideEffects: false }
+    const source = path.join(ROOT, 'src')
+    bundling.onResolve({ filter: /^\..*\.ts$/ }, ({ kind, path: name, resolveDir }) => {
+      if (kind !== 'dynamic-import' || !resolveDir.startsWith(source)) return undefined
+      const file = path.relative(source, path.resolve(resolveDir, name)).replaceAll(path.sep, '/')
+      return { path: `./${file.replace(/\.ts$/, '.js')}`, external: true }
     })
   },
 }
@@ -88,13 +65,13 @@ export async function removeStaleOutput(...metafiles: readonly esbuild.Metafile[
   const files = metafiles.flatMap(({ outputs }) => Object.keys(outputs))
   const current = new Set(files.map((file) => path.resolve(ROOT, file)))
   const dist = path.join(ROOT, 'dist')
-  for (const name of await readdir(dist)) {
-    const file = path.join(dist, name)
-    if (!current.has(file)) await rm(file, { recursive: true })
+  for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
+    const file = path.join(entry.parentPath, entry.name)
+    if (!entry.isDirectory() && !current.has(file)) await rm(file)
   }
 }
 
-/** Builds `dist/`. Errors and warnings are printed. Answers whether it succeeded. */
+/** Builds `dist/`. Errors and warnings are printed. Returns whether it succeeded. */
 export async function build(kind: 'development' | 'release'): Promise<boolean> {
   const bundles = kind === 'release' ? releaseOptions() : [bundleOptions(kind)]
   try {

@@ -5,24 +5,29 @@ import { toJsonSchemaDefs, type JsonSchema, type OverrideActionContext } from '@
 import packageJson from '../package.json' with { type: 'json' }
 import {
   BodyTooLargeError,
+  FAILURES,
   InvalidOrderError,
   MalformedJsonError,
+  MAX_BODY_BYTES,
   OrderConflictError,
   OrderNotFoundError,
   StorageUnavailableError,
+  UnsupportedEncodingError,
 } from '../src/orders/errors.ts'
 import {
   ORDER_ID,
-  acceptedOrderSchema,
   checkOrder,
+  contentFields,
   orderIdSchema,
   orderRecordSchema,
   orderSchema,
-  processedOrderSchema,
   type AcceptedOrder,
+  type OrderContent,
+  type OrderRecord,
   type ProcessedOrder,
 } from '../src/orders/order.ts'
-import { MAX_BODY_BYTES } from '../src/http/request.ts'
+import { parseJson } from '../src/orders/json.ts'
+import { exampleOf, isRequired } from '../src/orders/schema.ts'
 import { problemOf, RETRY_AFTER_SECONDS, type Problem } from '../src/http/problem.ts'
 import { ROOT } from './build.ts'
 
@@ -83,13 +88,19 @@ function withPattern(schema: RuledSchema, pattern: string): RuledSchema {
   return { ...schema, allOf: [...(schema.allOf ?? []), { pattern }] }
 }
 
+/** The name of a record's schema: its status, as in `AcceptedOrder`. */
+const recordName = (status: string) => `${capitalized(status)}Order`
+
 function orderSchemas(): Json {
+  const records = orderRecordSchema.options.map((schema) => ({
+    status: schema.entries.status.literal,
+    schema,
+  }))
   const schemas = toJsonSchemaDefs(
     {
       OrderId: orderIdSchema,
       Order: orderSchema,
-      AcceptedOrder: acceptedOrderSchema,
-      ProcessedOrder: processedOrderSchema,
+      ...Object.fromEntries(records.map(({ status, schema }) => [recordName(status), schema])),
       OrderRecord: orderRecordSchema,
     },
     {
@@ -98,66 +109,75 @@ function orderSchemas(): Json {
       overrideRef: ({ referenceId }) => ref('schemas', referenceId).$ref,
     },
   )
-  const mapping = {
-    accepted: ref('schemas', 'AcceptedOrder').$ref,
-    processed: ref('schemas', 'ProcessedOrder').$ref,
-  } satisfies Record<(AcceptedOrder | ProcessedOrder)['status'], string>
+  const mapping = records.map(({ status }) => [status, ref('schemas', recordName(status)).$ref])
   return {
     ...schemas,
     OrderRecord: {
-      description: 'What is stored of an order.',
+      description: 'An order as it is stored.',
       ...schemas.OrderRecord,
-      discriminator: { propertyName: orderRecordSchema.key, mapping },
+      discriminator: { propertyName: orderRecordSchema.key, mapping: Object.fromEntries(mapping) as Json },
     },
   }
 }
 
+function capitalized(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1)
+}
+
 // ---- Problems: what the app makes of each of its errors.
 
-const EXAMPLE_ORDER = { id: 'order-1', item: 'blue widget', quantity: 3 }
+/** The examples that the schemas of the content fields give; a field that may be absent needs none. */
+function exampleContent(fields: 'all' | 'required'): OrderContent {
+  const examples = Object.entries(contentFields).flatMap(([name, schema]): [string, unknown][] => {
+    const example = exampleOf(schema)
+    if (example === undefined && isRequired(schema)) {
+      throw new Error(`The field ${name} needs an example for the API's description: v.examples([…]).`)
+    }
+    return example === undefined || (fields === 'required' && !isRequired(schema)) ? [] : [[name, example]]
+  })
+  return Object.fromEntries(examples) as OrderContent
+}
+
+const EXAMPLE_ORDER = { id: 'order-1', ...exampleContent('all') }
 
 const INVALID_ORDER = { id: 'order 1', item: ' ', quantity: 0, color: 'blue' }
 
-function malformedJson(text: string): MalformedJsonError {
+function malformedJson(text: string): Error {
   try {
-    JSON.parse(text)
+    parseJson(new TextEncoder().encode(text))
   } catch (error) {
-    if (error instanceof Error) return new MalformedJsonError(`The text is not valid JSON: ${error.message}.`)
+    if (error instanceof MalformedJsonError) return error
   }
   throw new Error(`This is JSON: ${text}`)
 }
 
-/** Each problem: its name here, when it is the answer, and an error that makes it. */
-const PROBLEMS = {
-  MalformedJson: { description: 'The body is not JSON in UTF-8.', error: malformedJson('{"item":}') },
-  OrderNotFound: { description: 'There is no order under the id.', error: new OrderNotFoundError('order-1') },
-  OrderConflict: {
-    description:
-      'The id belongs to an order with another item or quantity. That stays so: use a new id for a new order.',
-    error: new OrderConflictError('order-1'),
-  },
-  BodyTooLarge: {
-    description: `The body is longer than ${MAX_BODY_BYTES} bytes.`,
-    error: new BodyTooLargeError(MAX_BODY_BYTES),
-  },
-  InvalidOrder: {
-    description: 'The order is not valid, or its `id` is not the `Idempotency-Key`. Every fault is listed.',
-    error: new InvalidOrderError(checkOrder(INVALID_ORDER).faults ?? []),
-  },
-  InternalError: { description: 'A fault of the service.', error: new Error('a bug') },
-  StorageUnavailable: {
-    description: 'Storage did not answer. The outcome is unknown; asking again with the same `id` is safe.',
-    error: new StorageUnavailableError('order-1', undefined),
-  },
-} as const
+/** An error of each kind. */
+const ERRORS: Readonly<Record<keyof typeof FAILURES, Error>> = {
+  malformedJson: malformedJson('{"item":}'),
+  orderNotFound: new OrderNotFoundError(),
+  orderConflict: new OrderConflictError('order-1'),
+  bodyTooLarge: new BodyTooLargeError(),
+  unsupportedEncoding: new UnsupportedEncodingError(),
+  invalidOrder: new InvalidOrderError(checkOrder(INVALID_ORDER).faults ?? []),
+  internalError: new Error('a bug'),
+  storageUnavailable: new StorageUnavailableError('order-1', undefined),
+}
+
+type ProblemName = Capitalize<keyof typeof FAILURES>
+
+const problems = (Object.keys(FAILURES) as (keyof typeof FAILURES)[]).map((key) => ({
+  name: capitalized(key) as ProblemName,
+  description: FAILURES[key].when,
+  problem: problemOf(ERRORS[key]),
+}))
 
 /** The schema of one problem: its type and status are fixed, and what it says beside them is always there. */
 function problemSchema(problem: Problem): Json {
   const members: Record<keyof Problem, Json> = {
-    type: { const: problem.type, description: 'Tells this problem from others, and stays the same.' },
-    title: { type: 'string', description: 'The kind of problem, in words.' },
+    type: { const: problem.type, description: 'Identifies the problem. It never changes.' },
+    title: { type: 'string', description: 'A short summary of the kind of problem.' },
     status: { const: problem.status, description: 'The HTTP status.' },
-    detail: { type: 'string', description: 'What happened this time, and what to do.' },
+    detail: { type: 'string', description: 'What happened in this case, and what to do.' },
     id: { ...ref('schemas', 'OrderId'), description: 'The order the problem is about.' },
     errors: {
       type: 'array',
@@ -182,38 +202,34 @@ const ORDER_FAULT = {
     pointer: {
       type: 'string',
       format: 'json-pointer',
-      description: 'Where in the order (RFC 6901); empty for the order as a whole.',
+      description: 'Where in the order, as a JSON pointer (RFC 6901); empty for the order as a whole.',
     },
-    detail: { type: 'string', description: 'What is wrong there.' },
+    detail: { type: 'string', description: 'What is wrong with the value.' },
   },
   required: ['pointer', 'detail'],
 }
-
-const problems = Object.entries(PROBLEMS).map(([name, { description, error }]) => ({
-  name,
-  description,
-  problem: problemOf(error),
-}))
 
 function problemResponse({ name, description, problem }: (typeof problems)[number]): Json {
   return {
     description,
     ...(problem.status === 503 && { headers: { 'Retry-After': ref('headers', 'RetryAfter') } }),
+    ...(problem.status === 415 && { headers: { 'Accept-Encoding': ref('headers', 'AcceptEncoding') } }),
     content: { 'application/problem+json': { schema: ref('schemas', name), example: problem } },
   }
 }
 
-/** The answers an operation shares with others, by status. */
-function sharedResponses(...names: readonly (keyof typeof PROBLEMS | 'Unauthorized')[]): Json {
-  return Object.fromEntries(
-    names.map((name) => [
-      name === 'Unauthorized' ? 401 : problemOf(PROBLEMS[name].error).status,
-      ref('responses', name),
-    ]),
-  )
+/** The responses that an operation shares with others, by status. */
+function sharedResponses(...names: readonly (ProblemName | 'Unauthorized')[]): Json {
+  const status = new Map<string, number>([
+    ['Unauthorized', 401],
+    ...problems.map(({ name, problem }) => [name, problem.status] as const),
+  ])
+  return Object.fromEntries(names.map((name) => [String(status.get(name)), ref('responses', name)]))
 }
 
 // ---- Operations.
+
+const MESSAGE = `Order for ${EXAMPLE_ORDER.item} processed!`
 
 const ACCEPTED: AcceptedOrder = {
   ...EXAMPLE_ORDER,
@@ -224,16 +240,24 @@ const ACCEPTED: AcceptedOrder = {
 const PROCESSED: ProcessedOrder = {
   ...EXAMPLE_ORDER,
   status: 'processed',
-  message: 'Order for blue widget processed!',
+  message: MESSAGE,
   processedAt: '2026-01-02T12:00:00.250Z',
 }
 
 const PROCESSED_LATER: ProcessedOrder = {
   ...EXAMPLE_ORDER,
   status: 'processed',
-  message: 'Order for blue widget processed!',
+  message: MESSAGE,
   acceptedAt: '2026-01-02T12:00:00.000Z',
   processedAt: '2026-01-02T12:00:01.500Z',
+}
+
+/** An example of each status. */
+const RECORDS: Readonly<
+  Record<OrderRecord['status'], { readonly summary: string; readonly value: OrderRecord }>
+> = {
+  processed: { summary: 'Processed', value: PROCESSED },
+  accepted: { summary: 'Accepted', value: ACCEPTED },
 }
 
 const functionKey = [{ functionKey: [] }, { functionCode: [] }]
@@ -244,7 +268,12 @@ const constantHeader = (description: string, value: string) => ({
   schema: { type: 'string', const: value },
 })
 
-const NO_SNIFFING = constantHeader('The content is what its type says.', 'nosniff')
+const NO_SNIFFING = constantHeader('Browsers must not guess another content type.', 'nosniff')
+
+/** The response's id is the parameter of the operation that reads an order. */
+const ORDER_LINK = {
+  order: { operationId: 'orderStatus', parameters: { id: '$response.body#/id' } },
+}
 
 const placeOrder = {
   operationId: 'order',
@@ -259,7 +288,7 @@ const placeOrder = {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        "The order's id when the body has none; when both are there they must be the same. As it is, or in double quotes.",
+        "The order's id, if the body has none; if both are present they must be the same. Plain, or in double quotes.",
       schema: {
         type: 'string',
         pattern: `^(?:${ORDER_ID.source.slice(1, -1)}|"${ORDER_ID.source.slice(1, -1)}")$`,
@@ -268,18 +297,18 @@ const placeOrder = {
     {
       name: 'Prefer',
       in: 'header',
-      description: '`respond-async` (RFC 7240): accept the order, and answer before it is processed.',
+      description: '`respond-async` (RFC 7240): accept the order, and respond before it is processed.',
       schema: { type: 'string', examples: ['respond-async'] },
     },
   ],
   requestBody: {
     required: true,
-    description: `At most ${MAX_BODY_BYTES} bytes, read as JSON whatever its content type says.`,
+    description: `At most ${MAX_BODY_BYTES} bytes, read as JSON whatever its content type says. No \`Content-Encoding\` but \`identity\`.`,
     content: {
       'application/json': {
         schema: ref('schemas', 'Order'),
         examples: {
-          smallest: { summary: 'The smallest', value: { item: 'widget' } },
+          smallest: { summary: 'The smallest', value: exampleContent('required') },
           whole: { summary: 'Every field', value: EXAMPLE_ORDER },
         },
       },
@@ -287,27 +316,32 @@ const placeOrder = {
   },
   responses: {
     200: {
-      description: 'The order is processed: its record as stored. A retry is answered with the same bytes.',
+      description: 'The order is processed: its record as stored. A retry returns the same bytes.',
       content: { 'application/json': { schema: ref('schemas', 'ProcessedOrder'), example: PROCESSED } },
+      links: ORDER_LINK,
     },
     202: {
-      description: 'The order is accepted: stored, and on the queue.',
+      description: 'The order is accepted: it is stored, and it is on the queue.',
       headers: {
         Location: {
-          description: 'Where to ask for the order.',
+          description:
+            'The order, as a reference relative to the URL of the request (RFC 9110, 10.2.2), so that it is valid behind a ' +
+            'gateway as well: `order/{id}`, or `{id}` when the URL ends with a slash.',
           required: true,
-          schema: { type: 'string', format: 'uri' },
+          schema: { type: 'string', format: 'uri-reference', examples: ['order/order-1'] },
         },
         'Preference-Applied': constantHeader('The preference was honoured (RFC 7240).', 'respond-async'),
         'Retry-After': ref('headers', 'RetryAfter'),
       },
       content: { 'application/json': { schema: ref('schemas', 'AcceptedOrder'), example: ACCEPTED } },
+      links: ORDER_LINK,
     },
     ...sharedResponses(
       'MalformedJson',
       'Unauthorized',
       'OrderConflict',
       'BodyTooLarge',
+      'UnsupportedEncoding',
       'InvalidOrder',
       'InternalError',
       'StorageUnavailable',
@@ -318,8 +352,8 @@ const placeOrder = {
 const readOrder = {
   operationId: 'orderStatus',
   tags: ['Orders'],
-  summary: 'Look an order up',
-  description: 'The record of an order, however it came in.',
+  summary: 'Get an order',
+  description: 'The record of an order, whether it came over HTTP or from the queue.',
   security: functionKey,
   parameters: [
     {
@@ -334,9 +368,9 @@ const readOrder = {
     200: {
       description: 'The order.',
       headers: {
-        'Cache-Control': constantHeader('The record may change until it is processed.', 'no-store'),
+        'Cache-Control': constantHeader('The record can change until it is processed.', 'no-store'),
         'Retry-After': {
-          description: 'Seconds after which to ask again. Only while the order waits to be processed.',
+          description: 'Seconds to wait before the next request. Only while the order is not processed yet.',
           schema: { type: 'integer', minimum: 0 },
         },
       },
@@ -344,9 +378,8 @@ const readOrder = {
         'application/json': {
           schema: ref('schemas', 'OrderRecord'),
           examples: {
-            processed: { summary: 'Processed', value: PROCESSED },
+            ...RECORDS,
             processedLater: { summary: 'Accepted, then processed', value: PROCESSED_LATER },
-            accepted: { summary: 'Accepted', value: ACCEPTED },
           },
         },
       },
@@ -359,13 +392,13 @@ const hello = {
   operationId: 'hello',
   tags: ['Service'],
   summary: 'Greet',
-  description: 'Needs no key and no storage: it also tells whether the service is up.',
+  description: 'Needs no key and no storage, so it also serves as a liveness check.',
   security: [],
   parameters: [
     {
       name: 'name',
       in: 'query',
-      description: 'Whom to greet; everyone without it.',
+      description: 'Who to greet. Without it the greeting is general.',
       schema: { type: 'string', examples: ['Ada'] },
     },
   ],
@@ -389,7 +422,7 @@ const description = {
   operationId: 'openapi',
   tags: ['Service'],
   summary: 'This description',
-  description: 'The API described in OpenAPI 3.1. Needs no key.',
+  description: 'The description of the API in OpenAPI 3.1. Needs no key.',
   security: [],
   responses: {
     200: {
@@ -417,18 +450,20 @@ const docs = {
   operationId: 'docs',
   tags: ['Service'],
   summary: 'This description as a page',
-  description: 'A page to read the API on, and to try it. Needs no key, and nothing from anywhere else.',
+  description:
+    'A page that documents the API and sends requests to it. Needs no key, and loads nothing from other hosts.',
   security: [],
   responses: {
     200: {
       description: 'The page.',
       headers: {
         'Content-Security-Policy': {
-          description: "The page's own style and script, and requests to this origin: nothing else runs.",
+          description:
+            "Allows the page's own style and script and requests to this origin, and nothing else.",
           required: true,
           schema: { type: 'string', pattern: "^default-src 'none';" },
         },
-        'Referrer-Policy': constantHeader('Links do not tell where they were followed.', 'no-referrer'),
+        'Referrer-Policy': constantHeader('Requests from the page carry no Referer header.', 'no-referrer'),
         'X-Content-Type-Options': NO_SNIFFING,
       },
       content: { 'text/html': { schema: { type: 'string' } } },
@@ -445,12 +480,13 @@ export function openApiDocument(): Json {
       version: packageJson.version,
       description:
         'Orders, processed once each, at once or from a queue. Errors are problem details (RFC 9457); their `type` tells them ' +
-        'apart. Whatever the answer, or without one, asking again under the same id is safe.',
+        'apart. Whatever the answer, or without one, asking again under the same id is safe. `HEAD` is answered as `GET` is, ' +
+        'without the body.',
       license: { name: packageJson.license, identifier: packageJson.license },
     },
     servers: [{ url: '/api' }],
     tags: [
-      { name: 'Orders', description: 'Placing orders, and what became of them.' },
+      { name: 'Orders', description: 'Placing orders, and getting their records.' },
       { name: 'Service', description: 'About the service itself.' },
     ],
     paths: {
@@ -467,28 +503,30 @@ export function openApiDocument(): Json {
         ...Object.fromEntries(problems.map(({ name, problem }) => [name, problemSchema(problem)])),
       },
       responses: {
-        Unauthorized: { description: 'There is no key, or a wrong one. Without a body.' },
+        Unauthorized: { description: 'The key is missing or wrong. The response has no body.' },
         ...Object.fromEntries(problems.map((problem) => [problem.name, problemResponse(problem)])),
       },
       headers: {
         RetryAfter: {
-          description: 'Seconds after which to ask again.',
+          description: 'Seconds to wait before the next request.',
           required: true,
           schema: { type: 'integer', minimum: 0, examples: [RETRY_AFTER_SECONDS] },
         },
+        AcceptEncoding: constantHeader('The content coding that is accepted.', 'identity'),
       },
       securitySchemes: {
         functionKey: {
           type: 'apiKey',
           in: 'header',
           name: 'x-functions-key',
-          description: 'A function key. It goes before one in the query.',
+          description: 'A function key. It takes precedence over one in the query.',
         },
         functionCode: {
           type: 'apiKey',
           in: 'query',
           name: 'code',
-          description: 'A function key, for callers that cannot set a header: query strings end up in logs.',
+          description:
+            'A function key, for callers that cannot set a header. Query strings end up in logs: prefer the header.',
         },
       },
     },

@@ -1,26 +1,81 @@
-import { randomUUID } from 'node:crypto'
-import { helloHandler } from './functions/hello.ts'
-import { orderHandler } from './functions/order.ts'
-import { orderProcessorHandler } from './functions/orderProcessor.ts'
-import { orderStatusHandler } from './functions/orderStatus.ts'
-import { maxDequeueCount } from './functions/maxDequeueCount.ts'
-import { createService } from './orders/service.ts'
-import { lazyStorage } from './storage/lazy.ts'
+import { HttpResponse, type HttpHandler, type InvocationContext } from '@azure/functions'
+import type * as Composition from './composition.ts'
+import { checkedResponse } from './http/response.ts'
+import { jsonLine } from './jsonLine.ts'
 
-// The composition root: the one place where the service meets Azure Storage and the handlers meet the service.
-const storage = lazyStorage(async () => {
-  const { azureStorage } = await import('./storage/azure.ts')
-  return azureStorage(process.env)
-})
-const service = createService({ ...storage, now: () => new Date(), newId: randomUUID })
+/** What the composition root has for the functions. */
+export type Parts = typeof Composition
 
-/** Loads what the first order would wait for. */
-export const warmUp = (): Promise<unknown> => import('./storage/azure.ts')
+/**
+ * The handler of an HTTP function, which is loaded when it is first needed. It returns a response whatever happens: with HTTP
+ * streaming the library sends the response itself, and on the Azure host a request whose handler throws, or returns something
+ * else, never gets one.
+ * https://github.com/Azure/azure-functions-nodejs-library/blob/v4.x/src/converters/toRpcHttp.ts
+ *
+ * @param load imports the function's file and makes its handler
+ */
+export function http(load: (parts: Parts) => Promise<HttpHandler>): HttpHandler {
+  const handler = loaded(async () => {
+    const parts = await composition()
+    return parts.withProblems(await load(parts))
+  })
+  return async (request, context) => {
+    try {
+      return await checkedResponse(await (await handler())(request, context))
+    } catch (error) {
+      logBug(context, error)
+      return new HttpResponse({
+        status: 500,
+        headers: { 'content-type': 'application/problem+json' },
+        jsonBody: { type: 'about:blank', title: 'Internal Server Error', status: 500 },
+      })
+    }
+  }
+}
 
-/** What each function does. */
-export const hello = helloHandler(service)
-export const order = orderHandler(service)
-export const orderStatus = orderStatusHandler(service)
-export const orderProcessor = orderProcessorHandler(service, maxDequeueCount(process.env))
-export { openApiHandler as openApi } from './functions/openapi.ts'
-export { docsHandler as docs } from './functions/docs.ts'
+/**
+ * The handler of a function with another trigger (queue, timer, blob …), which is loaded when it is first needed. What it
+ * throws fails the invocation.
+ *
+ * @param load imports the function's file and makes its handler
+ */
+export function background<Input, Result>(
+  load: (parts: Parts) => Promise<(input: Input, context: InvocationContext) => Result | PromiseLike<Result>>,
+): (input: Input, context: InvocationContext) => Promise<Result> {
+  const handler = loaded(async () => load(await composition()))
+  return async (input, context) => (await handler())(input, context)
+}
+
+/** Loads, after the start, what the first order would wait for. */
+export function warmUp(): void {
+  setImmediate(() => {
+    composition()
+      .then((parts) => parts.warmUp())
+      .catch(() => undefined)
+  })
+}
+
+const composition = () => import('./composition.ts')
+
+/**
+ * Loads something once: after the app has told the host what it registers, or earlier when it is needed earlier. If loading
+ * fails, the next use tries again (docs/performance.md, "App load").
+ */
+function loaded<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined
+  const get = () =>
+    (loading ??= load().catch((error: unknown) => {
+      loading = undefined
+      throw error
+    }))
+  setImmediate(() => {
+    get().catch(() => undefined)
+  })
+  return get
+}
+
+function logBug(context: InvocationContext, error: unknown): void {
+  // Not imported: a built-in module's import reads all that it exports, which would take 7 % of the app's load.
+  const { inspect } = process.getBuiltinModule('node:util')
+  context.error(jsonLine({ event: 'order', outcome: 'error', via: 'http', reason: inspect(error) }))
+}

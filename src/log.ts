@@ -1,13 +1,7 @@
 import { inspect } from 'node:util'
 import type { InvocationContext } from '@azure/functions'
-import {
-  BodyTooLargeError,
-  InvalidOrderError,
-  MalformedJsonError,
-  OrderConflictError,
-  OrderNotFoundError,
-  StorageUnavailableError,
-} from './orders/errors.ts'
+import { jsonLine } from './jsonLine.ts'
+import { FAILURES, OrderError, type FailureOutcome } from './orders/errors.ts'
 
 /** One line about one order, for operators: fields they can query by. */
 export interface OrderEvent {
@@ -26,10 +20,6 @@ export interface OrderEvent {
 /** Longest reason in a line: a client that makes a thousand faults can't fill the log with them. */
 const MAX_REASON_LENGTH = 2000
 
-/** How an order can fail. */
-export type FailureOutcome =
-  'malformed' | 'invalid' | 'conflict' | 'too-large' | 'not-found' | 'unavailable' | 'error'
-
 /**
  * Writes an event as one line of JSON, at the level it deserves: an error for what an operator must look at, a
  * warning for what is on the poison queue.
@@ -41,18 +31,11 @@ export function logOrder(context: InvocationContext, event: OrderEvent): void {
   else context.log(line)
 }
 
-/**
- * An event as one line of JSON. What a client or a sender wrote can be part of a reason: nothing in it may end the
- * line or steer a terminal, so control characters that JSON leaves alone are escaped too.
- */
+/** An event as one line of JSON. */
 export function logLine(event: OrderEvent): string {
   const { outcome, via, orderId, messageId, dequeueCount, queuedForMs } = event
   const reason = event.reason?.slice(0, MAX_REASON_LENGTH)
-  const line = { event: 'order', outcome, via, orderId, messageId, dequeueCount, queuedForMs, reason }
-  return JSON.stringify(line).replaceAll(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return jsonLine({ event: 'order', outcome, via, orderId, messageId, dequeueCount, queuedForMs, reason })
 }
 
 /** What an error says of an order: how it failed, which one if that is known, and why. */
@@ -61,22 +44,12 @@ export function failureOf(error: unknown): {
   readonly orderId?: string
   readonly reason: string
 } {
-  if (error instanceof OrderConflictError) {
-    return { outcome: 'conflict', orderId: error.id, reason: error.message }
+  if (!(error instanceof OrderError))
+    return { outcome: FAILURES.internalError.outcome, reason: inspect(error) }
+  const { kind, id } = error
+  return {
+    outcome: kind.outcome,
+    ...(id !== undefined && { orderId: id }),
+    reason: error.logReason(),
   }
-  if (error instanceof StorageUnavailableError) {
-    return { outcome: 'unavailable', orderId: error.id, reason: withCauses(error) }
-  }
-  if (error instanceof MalformedJsonError) return { outcome: 'malformed', reason: error.message }
-  if (error instanceof InvalidOrderError) return { outcome: 'invalid', reason: error.message }
-  if (error instanceof BodyTooLargeError) return { outcome: 'too-large', reason: error.message }
-  if (error instanceof OrderNotFoundError) return { outcome: 'not-found', reason: error.message }
-  return { outcome: 'error', reason: inspect(error) }
-}
-
-function withCauses(error: Error): string {
-  const cause = error.cause
-  return cause instanceof Error
-    ? `${error.message} Cause: ${cause.name}: ${withCauses(cause)}`
-    : error.message
 }

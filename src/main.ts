@@ -1,31 +1,61 @@
-import { registerDocs } from './functions/docs.ts'
-import { registerHello } from './functions/hello.ts'
-import { registerOpenApi } from './functions/openapi.ts'
-import { registerOrder } from './functions/order.ts'
-import { registerOrderProcessor } from './functions/orderProcessor.ts'
-import { registerOrderStatus } from './functions/orderStatus.ts'
-import type * as Handlers from './handlers.ts'
+import { app } from '@azure/functions'
+import { background, http, warmUp } from './handlers.ts'
+import { ORDERS_QUEUE, STORAGE_CONNECTION } from './storage/names.ts'
 
-// Which functions there are: the host waits for that, and for nothing else, when an instance starts. What they do is
-// loaded while the host takes note of it, and at the latest by the first call (docs/performance.md, "App load").
-let loading: Promise<typeof Handlers> | undefined
-function handlers(): Promise<typeof Handlers> {
-  loading ??= import('./handlers.ts').catch((error: unknown) => {
-    loading = undefined
-    throw error
-  })
-  return loading
-}
+// What the host is told when an instance starts: which functions there are. What they do is loaded afterwards, each from its
+// file in functions/; nothing else may be imported here, since the host waits for all of it.
 
-registerHello(async (request, context) => (await handlers()).hello(request, context))
-registerOrder(async (request, context) => (await handlers()).order(request, context))
-registerOrderStatus(async (request, context) => (await handlers()).orderStatus(request, context))
-registerOrderProcessor(async (message, context) => (await handlers()).orderProcessor(message, context))
-registerOpenApi(async (request, context) => (await handlers()).openApi(request, context))
-registerDocs(async (request, context) => (await handlers()).docs(request, context))
+// Without it the Azure host passes on an empty body when a request has no Content-Length:
+// https://github.com/Azure/azure-functions-host/issues/4926
+app.setup({ enableHttpStream: true })
 
-setImmediate(() => {
-  handlers()
-    .then(({ warmUp }) => warmUp())
-    .catch(() => undefined)
+app.http('hello', {
+  // Anonymous, and without storage: it also tells whether the app is up.
+  methods: ['GET', 'HEAD'],
+  authLevel: 'anonymous',
+  handler: http(async ({ service }) => (await import('./functions/hello.ts')).helloHandler(service)),
 })
+
+app.http('order', {
+  methods: ['POST'],
+  authLevel: 'function',
+  handler: http(async ({ service }) => (await import('./functions/order.ts')).orderHandler(service)),
+})
+
+app.http('orderStatus', {
+  methods: ['GET', 'HEAD'],
+  authLevel: 'function',
+  route: 'order/{id}',
+  handler: http(async ({ service }) =>
+    (await import('./functions/orderStatus.ts')).orderStatusHandler(service),
+  ),
+})
+
+// The handler gets the message's exact bytes. As text the library would parse it, and its fields would replace the
+// metadata: {"id": "x", "dequeueCount": 99}. Every trigger has the property, but the library's types lack it:
+// https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Description/FunctionMetadata.cs
+const asBytes = { dataType: 'binary' }
+
+app.storageQueue('orderProcessor', {
+  queueName: ORDERS_QUEUE,
+  connection: STORAGE_CONNECTION,
+  ...asBytes,
+  handler: background(async ({ service, maxDequeueCount }) =>
+    (await import('./functions/orderProcessor.ts')).orderProcessorHandler(service, maxDequeueCount),
+  ),
+})
+
+app.http('openapi', {
+  methods: ['GET', 'HEAD'],
+  authLevel: 'anonymous',
+  route: 'openapi.json',
+  handler: http(async () => (await import('./functions/openapi.ts')).openApiHandler),
+})
+
+app.http('docs', {
+  methods: ['GET', 'HEAD'],
+  authLevel: 'anonymous',
+  handler: http(async () => (await import('./functions/docs.ts')).docsHandler),
+})
+
+warmUp()

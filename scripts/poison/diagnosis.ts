@@ -1,13 +1,26 @@
-import { InvalidOrderError, MalformedJsonError } from '../../src/orders/errors.ts'
+import { InvalidOrderError, MalformedJsonError, UnreadableRecordError } from '../../src/orders/errors.ts'
 import { parseJson } from '../../src/orders/json.ts'
-import { ORDER_ID, parseOrder, sameContent, type OrderDraft } from '../../src/orders/order.ts'
-import type { OrderRecords } from '../../src/orders/service.ts'
+import {
+  contentOf,
+  orderIdIn,
+  parseOrder,
+  sameContent,
+  type OrderDraft,
+  type OrderRecord,
+} from '../../src/orders/order.ts'
+import type { OrderRecords, StoredOrder } from '../../src/orders/ports.ts'
 import type { PoisonMessage } from './poisonQueue.ts'
 import { storageCall } from './storageCall.ts'
 
 /** What would become of a message if the app got it now. */
 export type Verdict =
-  'would-succeed' | 'processed-already' | 'conflict' | 'invalid-order' | 'malformed-json' | 'not-base64'
+  | 'would-succeed'
+  | 'processed-already'
+  | 'conflict'
+  | 'unreadable-record'
+  | 'invalid-order'
+  | 'malformed-json'
+  | 'not-base64'
 
 /** What the app, as it is in this checkout, says to a message today. */
 export interface Diagnosis {
@@ -42,36 +55,61 @@ export function diagnoser(records: OrderRecords): (message: PoisonMessage) => Pr
         return { verdict: 'malformed-json', reason: error.message, acknowledged }
       }
       if (!(error instanceof InvalidOrderError)) throw error
-      return { verdict: 'invalid-order', reason: error.message, ...idOf(json), acknowledged }
+      const orderId = orderIdIn(json)
+      return {
+        verdict: 'invalid-order',
+        reason: error.message,
+        ...(orderId !== undefined && { orderId }),
+        acknowledged,
+      }
     }
     const { id } = draft
     if (id === undefined) {
       const reason = 'it would succeed, as a new order: it has no id of its own'
       return { verdict: 'would-succeed', reason, acknowledged }
     }
-    const stored = await storageCall(`read order ${id}`, () => records.read(id))
+    const stored = await storageCall(`read order ${id}`, () => read(id))
+    if (stored instanceof UnreadableRecordError) {
+      return { verdict: 'unreadable-record', reason: stored.message, orderId: id, acknowledged }
+    }
     if (stored === undefined) {
       const reason = 'it would succeed: there is no order with its id'
       return { verdict: 'would-succeed', reason, orderId: id, acknowledged }
     }
     const { record } = stored
     if (!sameContent(record, draft)) {
-      const theirs = `${record.quantity} × ${JSON.stringify(record.item)}, ${record.status}`
-      const reason = `its id belongs to another order, of ${theirs}; the message asks for ${draft.quantity} × ${JSON.stringify(draft.item)}`
+      const reason =
+        `its id belongs to another order, ${JSON.stringify(contentOf(record))}, ${record.status}; ` +
+        `the message asks for ${JSON.stringify(contentOf(draft))}`
       return { verdict: 'conflict', reason, orderId: id, acknowledged }
     }
-    if (record.status === 'processed') {
-      const reason = `its order is processed already, at ${record.processedAt}`
-      return { verdict: 'processed-already', reason, orderId: id, acknowledged }
+    return { ...againstSame(record), orderId: id }
+  }
+
+  async function read(id: string): Promise<StoredOrder | UnreadableRecordError | undefined> {
+    try {
+      return await records.read(id)
+    } catch (error) {
+      if (error instanceof UnreadableRecordError) return error
+      throw error
     }
-    const reason = `it would succeed: its order was accepted at ${record.acceptedAt} and waits to be processed`
-    return { verdict: 'would-succeed', reason, orderId: id, acknowledged: true }
   }
 }
 
-/** The id of an order that is wrong elsewhere. */
-function idOf(json: unknown): { readonly orderId?: string } {
-  if (typeof json !== 'object' || json === null || !Object.hasOwn(json, 'id')) return {}
-  const { id } = json as { id: unknown }
-  return typeof id === 'string' && ORDER_ID.test(id) ? { orderId: id } : {}
+/** What would become of a message for the order that a record holds. */
+function againstSame(record: OrderRecord): Omit<Diagnosis, 'orderId'> {
+  switch (record.status) {
+    case 'processed':
+      return {
+        verdict: 'processed-already',
+        reason: `its order is processed already, at ${record.processedAt}`,
+        acknowledged: false,
+      }
+    case 'accepted':
+      return {
+        verdict: 'would-succeed',
+        reason: `it would succeed: its order was accepted at ${record.acceptedAt} and waits to be processed`,
+        acknowledged: true,
+      }
+  }
 }

@@ -1,8 +1,7 @@
-import { app, type HttpHandler } from '@azure/functions'
+import type { HttpHandler } from '@azure/functions'
 import { contentSecurityPolicy } from '../http/contentSecurityPolicy.ts'
-import { withBindingName } from './binding.ts'
 
-/** `GET /api/docs`: a page to read the API on, and to try it; loaded when it is asked for. */
+/** `GET /api/docs`: a page to read the API on, and to try it; loaded on the first request. */
 export const docsHandler: HttpHandler = async () => {
   const { default: page } = await import('api-page/page.html')
   return {
@@ -14,9 +13,4 @@ export const docsHandler: HttpHandler = async () => {
     },
     body: page,
   }
-}
-
-/** Registers `docs`: anonymous, since it shows no order; trying one needs a key. */
-export function registerDocs(handler: HttpHandler): void {
-  app.http('docs', withBindingName('request', { methods: ['GET'], authLevel: 'anonymous', handler }))
 }

@@ -1,33 +1,30 @@
-import { app, type HttpHandler } from '@azure/functions'
+import type { HttpHandler } from '@azure/functions'
 import { RETRY_AFTER_SECONDS } from '../http/problem.ts'
+import { lastPathSegment } from '../http/request.ts'
+import type { OrderRecord } from '../orders/order.ts'
 import type { OrderService } from '../orders/service.ts'
-import { answering } from '../http/handler.ts'
-import { withBindingName } from './binding.ts'
 
 /** `GET /api/order/{id}`: the record under an id. */
 export function orderStatusHandler(service: OrderService): HttpHandler {
-  return answering(async (request) => {
-    const order = await service.lookUp(request.params['id'] ?? '')
+  return async (request) => {
+    const order = await service.get(lastPathSegment(request))
     return {
       status: 200,
       headers: {
         'cache-control': 'no-store',
-        ...(order.status === 'accepted' && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
+        ...retryHint(order),
       },
       jsonBody: order,
     }
-  })
+  }
 }
 
-/** Registers `orderStatus`. */
-export function registerOrderStatus(handler: HttpHandler): void {
-  app.http(
-    'orderStatus',
-    withBindingName('request', {
-      methods: ['GET'],
-      authLevel: 'function',
-      route: 'order/{id}',
-      handler,
-    }),
-  )
+/** When to retry: an accepted order is soon processed. */
+function retryHint(order: OrderRecord): { readonly 'retry-after'?: string } {
+  switch (order.status) {
+    case 'accepted':
+      return { 'retry-after': String(RETRY_AFTER_SECONDS) }
+    case 'processed':
+      return {}
+  }
 }

@@ -1,11 +1,9 @@
-import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions'
+import type { HttpHandler } from '@azure/functions'
 import { failureOf, logOrder } from '../log.ts'
 import { problemOf, problemResponse } from './problem.ts'
 
-/** Wraps a handler so that every error it throws is logged, and answered as a problem. */
-export function answering(
-  handler: (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>,
-): HttpHandler {
+/** Wraps a handler so that every error it throws is logged, and the response is its problem. */
+export function withProblems(handler: HttpHandler): HttpHandler {
   return async (request, context) => {
     try {
       return await handler(request, context)

@@ -1,14 +1,7 @@
 import type { HttpResponseInit } from '@azure/functions'
-import {
-  BodyTooLargeError,
-  InvalidOrderError,
-  MalformedJsonError,
-  OrderConflictError,
-  OrderNotFoundError,
-  StorageUnavailableError,
-} from '../orders/errors.ts'
+import { FAILURES, OrderError, type OrderFault } from '../orders/errors.ts'
 
-/** Seconds after which a client may ask again: for an order that is on its way, and for storage that is away. */
+/** Seconds after which a client may retry: for an order that is on its way, and for storage that is away. */
 export const RETRY_AFTER_SECONDS = 1
 
 /** RFC 9457 §3 problem details. `type` is stable: clients tell problems apart by it. */
@@ -20,49 +13,19 @@ export interface Problem {
   /** The order the problem is about. */
   readonly id?: string
   /** Every fault of an invalid order. */
-  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[]
+  readonly errors?: readonly OrderFault[]
 }
 
-/** The problem an error is for a client: the one place where errors become HTTP. */
+/** The problem that an error is for a client. An error of no known kind is a fault of the service, and says nothing more. */
 export function problemOf(error: unknown): Problem {
-  if (error instanceof MalformedJsonError) {
-    return problem('malformed-json', 400, 'The body is not JSON', { detail: error.message })
-  }
-  if (error instanceof InvalidOrderError) {
-    return problem('invalid-order', 422, 'The order is not valid', { errors: error.faults })
-  }
-  if (error instanceof OrderConflictError) {
-    return problem('order-conflict', 409, 'The id belongs to another order', {
-      detail: error.message,
-      id: error.id,
-    })
-  }
-  if (error instanceof BodyTooLargeError) {
-    return problem('body-too-large', 413, 'The body is too large', { detail: error.message })
-  }
-  if (error instanceof OrderNotFoundError) {
-    return problem('order-not-found', 404, 'No such order', { detail: error.message })
-  }
-  if (error instanceof StorageUnavailableError) {
-    return problem('storage-unavailable', 503, 'Storage cannot be reached', {
-      detail: error.message,
-      id: error.id,
-    })
-  }
-  // RFC 9457 §4.2.1: about:blank says no more than the status does, and what broke is nobody's business outside.
-  return { type: 'about:blank', title: 'Internal Server Error', status: 500 }
+  const { kind, details } =
+    error instanceof OrderError
+      ? { kind: error.kind, details: error.problemDetails() }
+      : { kind: FAILURES.internalError, details: {} }
+  return { type: kind.type, title: kind.title, status: kind.status, ...details }
 }
 
-function problem(
-  name: string,
-  status: number,
-  title: string,
-  more: Pick<Problem, 'detail' | 'id' | 'errors'>,
-): Problem {
-  return { type: `urn:orders:problem:${name}`, title, status, ...more }
-}
-
-/** A problem as an answer. */
+/** A problem as a response. */
 export function problemResponse(problem: Problem): HttpResponseInit {
   return {
     status: problem.status,

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
-import { InvalidOrderError, type OrderFault } from './errors.ts'
+import { InvalidOrderError, MAX_BODY_BYTES, UnreadableRecordError, type OrderFault } from './errors.ts'
+import { storedSchema, unknownFields } from './schema.ts'
 
 /** Text of an order id: 1 to 64 letters, digits, `_` and `-`; safe in a URL, a table key and a log line. */
 export const ORDER_ID = /^[A-Za-z0-9_-]{1,64}$/
@@ -10,8 +12,8 @@ export const MAX_ITEM_LENGTH = 200
 /** Largest quantity of one order. */
 export const MAX_QUANTITY = 1000
 
-// What these schemas say of themselves, rules and words, is the API's description too: `npm run openapi`. Rules are
-// regular expressions where a JSON Schema could not say them otherwise.
+// The rules and the words of these schemas are the API's description too (`npm run openapi`). A rule is a regular
+// expression where JSON Schema has no other way to state it.
 
 /** An order id. */
 export const orderIdSchema = v.pipe(
@@ -26,6 +28,11 @@ export const itemSchema = v.pipe(
   v.string('must be a string'),
   v.trim(),
   v.minLength(1, 'must not be empty'),
+  // Default_Ignorable_Code_Point: zero-width characters, variation selectors and others that show nothing by themselves.
+  v.regex(
+    /^(?:[\s\S]*[^\p{Default_Ignorable_Code_Point}\s\u2800][\s\S]*)?$/u,
+    'must have a visible character',
+  ),
   // maxLength of valibot counts UTF-16 units.
   v.regex(
     new RegExp(`^[\\s\\S]{0,${MAX_ITEM_LENGTH}}$`, 'u'),
@@ -41,7 +48,7 @@ export const itemSchema = v.pipe(
     `What is ordered. White space around it is dropped; then it has 1 to ${MAX_ITEM_LENGTH} characters (Unicode code ` +
       'points), none of them a control character.',
   ),
-  v.examples(['widget']),
+  v.examples(['blue widget']),
 )
 
 /** How many of the item: an integer from 1 to 1000. */
@@ -51,91 +58,173 @@ export const quantitySchema = v.pipe(
   v.minValue(1, 'must be at least 1'),
   v.maxValue(MAX_QUANTITY, `must be at most ${MAX_QUANTITY}`),
   v.description('How many of the item.'),
+  v.examples([3]),
 )
+
+/**
+ * The fields of an order's content: what is ordered. This is the one place that names them. Everything that must know them
+ * derives from this list: the types, what a client and a message may send, the record, the queue message, when two orders
+ * are the same, the table's columns, the API's description, the poison tool, the fault harness and the benchmarks.
+ *
+ * A new field is optional or has a default: orders that wait on the queue were sent without it. It gets a description and, for
+ * the API's page, an example. Run `npm run openapi` after a change.
+ */
+export const contentFields = {
+  item: itemSchema,
+  quantity: v.optional(quantitySchema, 1),
+}
+
+/** The fields that every record has. A field that was added later is not one of them: records stored before lack it. */
+const ALWAYS_STORED = ['item', 'quantity'] as const satisfies readonly (keyof OrderContent)[]
+
+/** What is ordered, as the service understands it: valid, item trimmed, defaults filled in. */
+export type OrderContent = Readonly<v.InferOutput<v.StrictObjectSchema<typeof contentFields, string>>>
+
+/** A valid order that may not have an id yet. */
+export type OrderDraft = OrderContent & { readonly id?: string }
+
+/** A valid order under its id, the idempotency key. */
+export type Order = OrderContent & { readonly id: string }
+
+/** A valid order's content as it was stored, maybe before the newest fields existed. */
+export type StoredContent = Pick<OrderContent, (typeof ALWAYS_STORED)[number]> & Partial<OrderContent>
+
+/** A field of an order's content. */
+export type ContentField = keyof typeof contentFields
+const fieldNames = Object.keys(contentFields) as readonly ContentField[]
+
+/** Names of a record's own fields, and of a table's, in any case. */
+const TAKEN = new Set([
+  ...['id', 'status', 'message', 'acceptedat', 'processedat'],
+  ...['partitionkey', 'rowkey', 'timestamp', 'etag'],
+])
+for (const name of fieldNames as readonly string[]) {
+  // https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model#property-names
+  if (!/^[A-Za-z_]\w{0,254}$/.test(name) || TAKEN.has(name.toLowerCase())) {
+    throw new TypeError(
+      `An order cannot have a content field "${name}": the name is taken, or no column can have it.`,
+    )
+  }
+}
 
 /** An order as a client or a message gives it. Unknown fields are refused: a typo must not be dropped in silence. */
 export const orderSchema = v.pipe(
-  v.strictObject(
-    {
-      id: v.optional(orderIdSchema),
-      item: itemSchema,
-      quantity: v.optional(quantitySchema, 1),
-    },
-    'must be an object',
-  ),
+  v.strictObject({ id: v.exactOptional(orderIdSchema), ...contentFields }, 'must be an object'),
   v.description('An order. Fields that are not listed are refused.'),
 )
 
-/** A valid order that may not have an id yet. */
-export interface OrderDraft {
-  readonly id?: string
-  readonly item: string
-  readonly quantity: number
-}
+const timeSchema = v.pipe(v.string(), v.isoTimestamp())
 
-/** A valid order under its id, the idempotency key. */
-export interface Order extends OrderDraft {
-  readonly id: string
-}
+const acceptedAtSchema = v.pipe(timeSchema, v.description('When it was accepted: ISO 8601, in UTC.'))
 
-const acceptedAtSchema = v.pipe(
-  v.string(),
-  v.isoTimestamp(),
-  v.description('When it was accepted: ISO 8601, in UTC.'),
-)
+/** The content of a record: the same fields, without limits that may be others by now. */
+const storedFields = Object.fromEntries(
+  fieldNames.map((name) => {
+    const stored = storedSchema(contentFields[name], name)
+    const always: readonly string[] = ALWAYS_STORED
+    return [
+      name,
+      always.includes(name) || stored.type.includes('optional') ? stored : v.exactOptional(stored),
+    ]
+  }),
+) as unknown as { readonly [Name in ContentField]: v.GenericSchema<OrderContent[Name]> }
 
-// A record keeps what was once valid, so it is not held to limits that may be others now.
-const contentEntries = {
-  id: orderIdSchema,
-  item: v.pipe(v.string(), v.description('What is ordered, trimmed.')),
-  quantity: v.pipe(v.number(), v.integer(), v.description('How many of the item.')),
-}
+const contentEntries = { id: orderIdSchema, ...storedFields }
 
 /** The record of an order whose message waits on the queue. */
 export const acceptedOrderSchema = v.pipe(
-  v.object({
-    ...contentEntries,
-    status: v.literal('accepted'),
-    acceptedAt: acceptedAtSchema,
-  }),
+  v.object({ ...contentEntries, status: v.literal('accepted'), acceptedAt: acceptedAtSchema }),
   v.description('An order that waits to be processed.'),
 )
 
-/** The record of an order that is done. */
+/** The record of an order that is processed. */
 export const processedOrderSchema = v.pipe(
   v.object({
     ...contentEntries,
     status: v.literal('processed'),
-    message: v.pipe(v.string(), v.description('What became of it, in words.')),
+    message: v.pipe(v.string(), v.description('The result, in words.')),
     acceptedAt: v.exactOptional(acceptedAtSchema),
-    processedAt: v.pipe(
-      v.string(),
-      v.isoTimestamp(),
-      v.description('When it was processed: ISO 8601, in UTC.'),
-    ),
+    processedAt: v.pipe(timeSchema, v.description('When it was processed: ISO 8601, in UTC.')),
   }),
   v.description(
-    'An order that is done, and never changes. `acceptedAt` is there only if it was accepted first, and is never after ' +
-      '`processedAt`.',
+    'An order that is processed, and never changes. `acceptedAt` is there only if it was accepted first, and is never ' +
+      'after `processedAt`.',
   ),
 )
 
-/** What storage holds under an order's id. Whatever is parsed by it has its fields in this order. */
+/**
+ * What storage holds under an order's id, one schema for each status. Whatever is parsed by it has its fields in this order.
+ * A status that is added here is a compile error at every place that must decide about it.
+ */
 export const orderRecordSchema = v.variant('status', [acceptedOrderSchema, processedOrderSchema])
 
+/** A record of this kind, with the types of its content. */
+type RecordOf<Schema extends v.GenericSchema> = Readonly<Omit<v.InferOutput<Schema>, ContentField>> &
+  StoredContent
+
 /** An order whose message waits on the queue. Times are ISO 8601 UTC. */
-export type AcceptedOrder = Readonly<v.InferOutput<typeof acceptedOrderSchema>>
+export type AcceptedOrder = RecordOf<typeof acceptedOrderSchema>
 
-/** An order that is done, for ever. `acceptedAt` is there only if it was accepted first, and never after `processedAt`. */
-export type ProcessedOrder = Readonly<v.InferOutput<typeof processedOrderSchema>>
+/** An order that is processed, for ever. `acceptedAt` is there only if it was accepted first, and never after `processedAt`. */
+export type ProcessedOrder = RecordOf<typeof processedOrderSchema>
 
-/** What storage holds under an order's id, and what every answer shows. */
-export type OrderRecord = AcceptedOrder | ProcessedOrder
+/** What storage holds under an order's id, and what every response shows. */
+export type OrderRecord =
+  v.InferOutput<typeof orderRecordSchema> extends infer Kind
+    ? Kind extends { readonly status: string }
+      ? Readonly<Omit<Kind, ContentField>> & StoredContent
+      : never
+    : never
+
+/**
+ * The content of an order or a record, and nothing else of it, with its fields always in the same order.
+ */
+export function contentOf<T extends StoredContent>(order: T): Pick<T, Extract<keyof T, ContentField>> {
+  const content: Partial<Record<ContentField, unknown>> = {}
+  for (const name of fieldNames) {
+    const value: unknown = order[name]
+    if (value !== undefined) content[name] = value
+  }
+  return content as Pick<T, Extract<keyof T, ContentField>>
+}
+
+const comparableSchema = v.object(storedFields)
+
+/**
+ * Whether two orders under one id ask for the same thing; times and status play no part. A record that was stored before a
+ * field with a default existed has that default.
+ */
+export function sameContent(a: StoredContent, b: StoredContent): boolean {
+  return isDeepStrictEqual(comparable(a), comparable(b))
+}
+
+/** As JSON has it, and storage keeps it: no -0, and no field that is undefined. */
+function comparable(order: StoredContent): unknown {
+  return JSON.parse(JSON.stringify(v.parse(comparableSchema, contentOf(order))))
+}
+
+/**
+ * Reads what is stored under an id as a record.
+ *
+ * @throws UnreadableRecordError
+ */
+export function parseRecord(id: string, stored: Readonly<Record<string, unknown>>): OrderRecord {
+  const result = v.safeParse(orderRecordSchema, { ...stored, id })
+  if (result.success) return result.output
+  const fields = result.issues.map((issue) => v.getDotPath(issue)?.split('.')[0] ?? 'all of it')
+  throw new UnreadableRecordError(id, [...new Set(fields)])
+}
+
+/**
+ * Most bytes of an order's JSON text, in UTF-8: a table's column holds 64 KiB of UTF-16, a queue's message 48 KiB before it
+ * is Base64. https://learn.microsoft.com/azure/storage/queues/scalability-targets
+ */
+const MAX_ORDER_BYTES = MAX_BODY_BYTES
 
 /**
  * Checks a parsed JSON value against the order schema.
  *
- * @returns the draft, its item trimmed and its quantity defaulted, or every fault at once
+ * @returns the draft, its item trimmed and its defaults filled in, or every fault at once
  */
 export function checkOrder(
   input: unknown,
@@ -144,16 +233,16 @@ export function checkOrder(
     return { faults: [{ pointer: '', detail: 'must be an object' }] }
   }
   const result = v.safeParse(orderSchema, input)
-  if (result.success) {
-    const { id, item, quantity } = result.output
-    return { draft: id === undefined ? { item, quantity } : { id, item, quantity } }
-  }
-  // valibot's strictObject stops at the first unknown field; a client wants to hear of all of them.
-  const known = result.issues.filter((issue) => issue.expected !== 'never').map(fault)
-  const unknown = Object.keys(input)
-    .filter((key) => !Object.hasOwn(orderSchema.entries, key))
-    .map((key) => ({ pointer: pointer([key]), detail: 'is not a field of an order' }))
-  return { faults: [...known, ...unknown] }
+  const faults = result.success
+    ? storageFaults(result.output)
+    : result.issues.filter(({ expected }) => expected !== 'never').map(fault)
+  const unknown = unknownFields(orderSchema, input).map((path) => ({
+    pointer: pointer(path),
+    detail: 'is not a field of an order',
+    logged: `${pointer(path.slice(0, -1)) || 'the order'} has an unknown field`,
+  }))
+  if (result.success && faults.length === 0 && unknown.length === 0) return { draft: result.output }
+  return { faults: [...faults, ...unknown] }
 }
 
 /**
@@ -167,17 +256,55 @@ export function parseOrder(input: unknown): OrderDraft {
   return result.draft
 }
 
+/** The valid order id in a parsed JSON value, whatever else is wrong with it. */
+export function orderIdIn(input: unknown): string | undefined {
+  if (typeof input !== 'object' || input === null || !Object.hasOwn(input, 'id')) return undefined
+  const { id } = input as { readonly id: unknown }
+  return typeof id === 'string' && ORDER_ID.test(id) ? id : undefined
+}
+
+/** What no rule of a field says, and storage could not keep. */
+function storageFaults(draft: OrderDraft): readonly OrderFault[] {
+  const faults = [...malformedTexts(contentOf(draft), [])].map((path) => ({
+    pointer: pointer(path),
+    detail: 'must be well-formed Unicode',
+    logged: `${pointer(path.slice(0, 1))} must be well-formed Unicode`,
+  }))
+  if (Buffer.byteLength(JSON.stringify(draft)) <= MAX_ORDER_BYTES) return faults
+  return [...faults, { pointer: '', detail: `must be at most ${MAX_ORDER_BYTES} bytes of JSON` }]
+}
+
+function* malformedTexts(
+  value: unknown,
+  path: readonly (string | number)[],
+): Generator<readonly (string | number)[]> {
+  if (typeof value === 'string' && !value.isWellFormed()) yield path
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, inner] of Object.entries(value)) {
+    const at = [...path, Array.isArray(value) ? Number(key) : key]
+    if (!key.isWellFormed()) yield at
+    yield* malformedTexts(inner, at)
+  }
+}
+
 function fault(issue: v.BaseIssue<unknown>): OrderFault {
-  const detail = issue.type === 'strict_object' ? 'is required' : issue.message
-  return { pointer: pointer((issue.path ?? []).map((part) => String(part.key))), detail }
+  const path = (issue.path ?? []).map(({ type, key }) => ({ type, key: String(key) }))
+  const where = pointer(path.map(({ key }) => key))
+  // The keys of a record, in contrast to those of an object, are the sender's.
+  const place = pointer(path.map(({ type, key }) => (type === 'object' || type === 'array' ? key : '*')))
+  const detail = detailOf(issue)
+  return { pointer: where, detail, ...(place !== where && { logged: `${place} ${detail}` }) }
+}
+
+/** The rule's own words. valibot's would quote what the sender wrote, which has no place in the log. */
+function detailOf({ message, expected, received }: v.BaseIssue<unknown>): string {
+  if (received === 'undefined') return 'is required'
+  return expected !== null && /^Invalid .*: Expected .* received /s.test(message)
+    ? `must be ${expected}`
+    : message
 }
 
 /** RFC 6901 §3 and §4: `~` is written `~0`, `/` is written `~1`. */
-function pointer(keys: readonly string[]): string {
-  return keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
-}
-
-/** Whether two orders under one id ask for the same thing; times and status play no part. */
-export function sameContent(a: OrderDraft, b: OrderDraft): boolean {
-  return a.item === b.item && a.quantity === b.quantity
+function pointer(keys: readonly (string | number)[]): string {
+  return keys.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }

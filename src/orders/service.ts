@@ -1,13 +1,15 @@
 import {
-  InvalidOrderError,
-  MalformedJsonError,
   OrderConflictError,
+  OrderError,
   OrderNotFoundError,
   StorageUnavailableError,
+  UnreadableRecordError,
 } from './errors.ts'
 import { parseJson } from './json.ts'
 import {
   ORDER_ID,
+  contentOf,
+  orderIdIn,
   parseOrder,
   sameContent,
   type AcceptedOrder,
@@ -16,42 +18,10 @@ import {
   type OrderRecord,
   type ProcessedOrder,
 } from './order.ts'
-
-/** A record together with the version it was read at. */
-export interface StoredOrder {
-  readonly record: OrderRecord
-  readonly etag: string
-}
-
-/**
- * Whether a write is known to have taken place. `written: false` says only that it is not known: that something was
- * there already, that it changed meanwhile, and that no answer came all look alike, since a client library may have
- * sent the same write twice. Only reading tells.
- */
-export type WriteResult = { readonly written: true } | { readonly written: false; readonly cause: unknown }
-
-/** Port: the order records, each under its order's id. Every call ends in bounded time. */
-export interface OrderRecords {
-  /** The record under an id, or undefined when there is none. Throws when storage gives no answer. */
-  read(id: string): Promise<StoredOrder | undefined>
-  /** Writes a record where there is none. Never throws. */
-  create(record: OrderRecord): Promise<WriteResult>
-  /** Writes a record over the version that was read. Never throws. */
-  replace(record: OrderRecord, etag: string): Promise<WriteResult>
-}
-
-/** Port: the queues. Every call ends in bounded time. What is sent never expires. */
-export interface OrderQueues {
-  /** Puts a message on `orders`. Throws unless it is known to be there. */
-  send(message: Uint8Array): Promise<void>
-  /** Puts a message, byte for byte, on `orders-poison`. Throws unless it is known to be there. */
-  poison(message: Uint8Array): Promise<void>
-}
+import type { OrderStorage, StoredOrder } from './ports.ts'
 
 /** What the service needs from outside. */
-export interface ServicePorts {
-  readonly records: OrderRecords
-  readonly queues: OrderQueues
+export interface ServicePorts extends OrderStorage {
   /** The time. */
   readonly now: () => Date
   /** A new order id. */
@@ -62,8 +32,11 @@ export interface ServicePorts {
 export interface Delivery {
   /** The message's exact bytes. */
   readonly message: Uint8Array
-  /** The queue message's own id: the order's id when the message names none, so that a redelivery is the same order. */
-  readonly messageId: string
+  /**
+   * The queue message's own id: the order's id when the message names none, so that a redelivery is the same order. A
+   * delivery that is no queue message's, such as a call of the host's admin API, has none; such an order gets a new id.
+   */
+  readonly messageId?: string | undefined
   /** Whether the host will not deliver the message again. */
   readonly last: boolean
 }
@@ -84,14 +57,14 @@ export interface OrderService {
    * Processes an order now.
    *
    * @returns the record as stored
-   * @throws OrderConflictError | StorageUnavailableError
+   * @throws OrderConflictError | StorageUnavailableError | UnreadableRecordError
    */
   place(draft: OrderDraft): Promise<ProcessedOrder>
   /**
-   * Takes an order on, to be processed from the queue: the message is enqueued and the record holds its content.
+   * Accepts an order, to be processed from the queue: the message is enqueued and the record holds its content.
    *
    * @returns the record as stored, which may be processed already
-   * @throws OrderConflictError | StorageUnavailableError
+   * @throws OrderConflictError | StorageUnavailableError | UnreadableRecordError
    */
   accept(draft: OrderDraft): Promise<OrderRecord>
   /**
@@ -101,23 +74,22 @@ export interface OrderService {
    */
   process(delivery: Delivery): Promise<DeliveryOutcome>
   /**
-   * The record under an id.
+   * Gets the record under an id.
    *
-   * @throws OrderNotFoundError | StorageUnavailableError
+   * @throws OrderNotFoundError | StorageUnavailableError | UnreadableRecordError
    */
-  lookUp(id: string): Promise<OrderRecord>
+  get(id: string): Promise<OrderRecord>
 }
 
 /** Builds the service over its ports. It keeps nothing between calls. */
 export function createService({ records, queues, now, newId }: ServicePorts): OrderService {
   const timestamp = () => now().toISOString()
 
-  /** Processed at the time given, but never before it was accepted: clocks of two instances differ. */
+  /** Processed at the time given, but never before it was accepted: the clocks of two instances differ. */
   function processed(order: Order, at: string, acceptedAt?: string): ProcessedOrder {
     return {
       id: order.id,
-      item: order.item,
-      quantity: order.quantity,
+      ...contentOf(order),
       status: 'processed',
       message: `Order for ${order.item} processed!`,
       ...(acceptedAt === undefined
@@ -138,6 +110,7 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
     try {
       return await records.read(id)
     } catch (cause) {
+      if (cause instanceof UnreadableRecordError) throw cause
       throw new StorageUnavailableError(id, cause)
     }
   }
@@ -149,22 +122,41 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
     if (creation.written) return fresh
 
     const { record, etag } = await readSame(order, creation.cause)
-    if (record.status === 'processed') return record
+    switch (record.status) {
+      case 'processed':
+        return record
+      case 'accepted':
+        return replaceAccepted(order, record, etag)
+      default:
+        throw undecided(record)
+    }
+  }
 
-    const settled = processed(order, timestamp(), record.acceptedAt)
+  async function replaceAccepted(
+    order: Order,
+    accepted: AcceptedOrder,
+    etag: string,
+  ): Promise<ProcessedOrder> {
+    const settled = processed(order, timestamp(), accepted.acceptedAt)
     const replacement = await records.replace(settled, etag)
     if (replacement.written) return settled
 
     const { record: latest } = await readSame(order, replacement.cause)
-    if (latest.status === 'processed') return latest
-    throw new StorageUnavailableError(order.id, replacement.cause)
+    switch (latest.status) {
+      case 'processed':
+        return latest
+      case 'accepted':
+        throw new StorageUnavailableError(order.id, replacement.cause)
+      default:
+        throw undecided(latest)
+    }
   }
 
-  async function enqueue({ id, item, quantity }: Order): Promise<void> {
+  async function enqueue(order: Order): Promise<void> {
     try {
-      await queues.send(new TextEncoder().encode(JSON.stringify({ id, item, quantity })))
+      await queues.send(new TextEncoder().encode(JSON.stringify({ id: order.id, ...contentOf(order) })))
     } catch (cause) {
-      throw new StorageUnavailableError(id, cause)
+      throw new StorageUnavailableError(order.id, cause)
     }
   }
 
@@ -173,36 +165,53 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
     // Nobody else knows an id that was made just now: there is nothing to read.
     const before = draft.id === undefined ? undefined : await readAny(order.id)
     if (before !== undefined) {
-      if (!sameContent(before.record, order)) throw new OrderConflictError(order.id)
-      if (before.record.status === 'processed') return before.record
+      const { record } = before
+      if (!sameContent(record, order)) throw new OrderConflictError(order.id)
+      switch (record.status) {
+        case 'processed':
+          return record
+        case 'accepted':
+          // A second message replaces one that was lost, and is a no-op otherwise.
+          await enqueue(order)
+          return record
+        default:
+          throw undecided(record)
+      }
     }
     await enqueue(order)
-    // A second message heals a lost first one, and is a no-op otherwise.
-    if (before !== undefined) return before.record
-
     const accepted: AcceptedOrder = {
       id: order.id,
-      item: order.item,
-      quantity: order.quantity,
+      ...contentOf(order),
       status: 'accepted',
       acceptedAt: timestamp(),
     }
     const creation = await records.create(accepted)
     if (creation.written) return accepted
-    return (await readSame(order, creation.cause)).record
+    const { record } = await readSame(order, creation.cause)
+    switch (record.status) {
+      case 'processed':
+      case 'accepted':
+        return record
+      default:
+        throw undecided(record)
+    }
   }
 
   async function process({ message, messageId, last }: Delivery): Promise<DeliveryOutcome> {
+    const ownId = messageId ?? newId()
     let orderId: string | undefined
     try {
-      const draft = parseOrder(parseJson(message))
-      orderId = draft.id ?? messageId
+      const input = parseJson(message)
+      orderId = orderIdIn(input)
+      const draft = parseOrder(input)
+      orderId = draft.id ?? ownId
       return { outcome: 'processed', order: await settle({ ...draft, id: orderId }) }
     } catch (error) {
-      if (!isPermanent(error) && !last) throw error
+      const permanent = error instanceof OrderError && error.kind.permanent
+      if (!permanent && !last) throw error
       // On the last delivery the host would make its own copy, and that one expires.
       await queues.poison(message).catch((cause: unknown) => {
-        throw new StorageUnavailableError(orderId ?? messageId, cause)
+        throw new StorageUnavailableError(orderId ?? ownId, cause)
       })
       return { outcome: 'poisoned', reason: error, ...(orderId !== undefined && { orderId }) }
     }
@@ -216,19 +225,16 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
     place: (draft) => settle({ ...draft, id: draft.id ?? newId() }),
     accept,
     process,
-    async lookUp(id) {
+    async get(id) {
       const stored = ORDER_ID.test(id) ? await readAny(id) : undefined
-      if (stored === undefined) throw new OrderNotFoundError(id)
+      if (stored === undefined) throw new OrderNotFoundError()
       return stored.record
     },
   }
 }
 
-/** Whether delivering the message again can't help. */
-function isPermanent(error: unknown): boolean {
-  return (
-    error instanceof MalformedJsonError ||
-    error instanceof InvalidOrderError ||
-    error instanceof OrderConflictError
-  )
+/** The type checker sees to it that no status is left for this. */
+function undecided(record: never): TypeError {
+  const { status } = record as OrderRecord
+  return new TypeError(`Nothing is decided for the status ${status}.`)
 }

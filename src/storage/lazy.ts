@@ -1,10 +1,4 @@
-import type { OrderQueues, OrderRecords, WriteResult } from '../orders/service.ts'
-
-/** The service's storage ports. */
-export interface OrderStorage {
-  readonly records: OrderRecords
-  readonly queues: OrderQueues
-}
+import type { OrderRecords, OrderStorage, WriteResult } from '../orders/ports.ts'
 
 /**
  * Storage that is loaded when it is first used, so that the app starts without it and `hello` never waits for it.

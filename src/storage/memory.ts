@@ -1,5 +1,5 @@
 import type { OrderRecord } from '../orders/order.ts'
-import type { OrderQueues, OrderRecords, StoredOrder } from '../orders/service.ts'
+import type { OrderQueues, OrderRecords, StoredOrder } from '../orders/ports.ts'
 
 /** The service's ports, in memory, and what is behind them. */
 export interface MemoryStorage {

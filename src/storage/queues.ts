@@ -4,7 +4,7 @@ import {
   type QueueClient,
   type StoragePipelineOptions,
 } from '@azure/storage-queue'
-import type { OrderQueues } from '../orders/service.ts'
+import type { OrderQueues } from '../orders/ports.ts'
 import type { StorageAccess } from './access.ts'
 import { ORDERS_QUEUE, POISON_QUEUE } from './names.ts'
 import { OPERATION_TIMEOUT_MS, RETRIES, withinTime } from './timeout.ts'

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { RestError, type TableClient, type TableEntity } from '@azure/data-tables'
-import * as v from 'valibot'
-import { orderRecordSchema, type OrderRecord } from '../orders/order.ts'
-import type { OrderRecords, WriteResult } from '../orders/service.ts'
+import { UnreadableRecordError } from '../orders/errors.ts'
+import { contentFields, parseRecord, type OrderRecord } from '../orders/order.ts'
+import type { OrderRecords, WriteResult } from '../orders/ports.ts'
+import { fromColumns, toColumns } from './columns.ts'
 import { withinTime } from './timeout.ts'
 
 /**
@@ -35,7 +36,7 @@ export function tableOrderRecords(table: TableClient, milliseconds?: number): Or
           (abortSignal) => table.getEntity(partitionKey(id), id, { abortSignal }),
           milliseconds,
         )
-        return { record: toRecord(entity), etag: entity.etag }
+        return { record: toRecord(id, entity), etag: entity.etag }
       } catch (error) {
         if (isMissing(error, 'ResourceNotFound') || isMissing(error, 'TableNotFound')) return undefined
         throw error
@@ -53,13 +54,20 @@ export function partitionKey(id: string): string {
   return createHash('sha256').update(id).digest('hex').slice(0, 2)
 }
 
-function toEntity({ id, ...properties }: OrderRecord): TableEntity<Omit<OrderRecord, 'id'>> {
-  return { partitionKey: partitionKey(id), rowKey: id, ...properties }
+/** A record as the table holds it. */
+export function toEntity({ id, ...fields }: OrderRecord): TableEntity {
+  return { partitionKey: partitionKey(id), rowKey: id, ...toColumns(contentFields, fields) }
 }
 
-/** Always in the same order, so that every answer about a processed order is the same, byte for byte. */
-function toRecord(entity: { readonly rowKey?: string }): OrderRecord {
-  return v.parse(orderRecordSchema, { ...entity, id: entity.rowKey })
+/**
+ * Always in the same order, so that every response about a processed order is the same, byte for byte.
+ *
+ * @throws UnreadableRecordError
+ */
+function toRecord(id: string, entity: Readonly<Record<string, unknown>>): OrderRecord {
+  const { fields, damaged } = fromColumns(contentFields, entity)
+  if (damaged.length > 0) throw new UnreadableRecordError(id, damaged)
+  return parseRecord(id, fields)
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes */

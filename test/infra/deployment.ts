@@ -43,7 +43,7 @@ const FILES = [
   'host.json',
   'infra/queries/order.kql',
   'infra/queries/orders.kql',
-  'src/functions/orderProcessor.ts',
+  'src/main.ts',
   'src/log.ts',
 ]
 

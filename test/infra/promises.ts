@@ -417,7 +417,7 @@ export const PROMISES: readonly InfraPromise[] = [
     violations: ({ byDefault, tuned, files }) => {
       const scaling = (snapshot: Snapshot) =>
         JSON.stringify(theOne(snapshot, SITE).properties.functionAppConfig.scaleAndConcurrency)
-      const processor = /app\.storageQueue\('(\w+)'/.exec(files['src/functions/orderProcessor.ts'] ?? '')?.[1]
+      const processor = /app\.storageQueue\('(\w+)'/.exec(files['src/main.ts'] ?? '')?.[1]
       return [
         ...unless(scaling(byDefault) === JSON.stringify(expectedScaling([], 40, 2048, 16)), 'defaults'),
         ...unless(
@@ -444,7 +444,7 @@ export const PROMISES: readonly InfraPromise[] = [
         theOne(s, SITE).properties.functionAppConfig.scaleAndConcurrency.instanceMemoryMB = 2048
       }),
       'the processor has another name': (deployment) => {
-        deployment.files['src/functions/orderProcessor.ts'] = "app.storageQueue('other', {})"
+        deployment.files['src/main.ts'] = "app.storageQueue('other', {})"
       },
     },
   },

@@ -157,7 +157,9 @@ describe('poison list', () => {
       [null, 'not-base64', false],
     ])
     const reasons = ids.map((id) => entries.find(({ messageId }) => messageId === id)?.reason ?? '')
-    expect(reasons[1]).toContain('1 × "widget", processed; the message asks for 3 × "gadget"')
+    expect(reasons[1]).toContain(
+      '{"item":"widget","quantity":1}, processed; the message asks for {"item":"gadget","quantity":3}',
+    )
     expect(reasons[5]).toContain('/item must not be empty; /colour is not a field of an order')
   })
 

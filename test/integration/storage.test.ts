@@ -1,9 +1,19 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals'
 import type { QueueClient } from '@azure/storage-queue'
+import fc from 'fast-check'
+import * as v from 'valibot'
+import { UnreadableRecordError } from '../../src/orders/errors.ts'
+import {
+  parseOrder,
+  type AcceptedOrder,
+  type OrderRecord,
+  type ProcessedOrder,
+} from '../../src/orders/order.ts'
 import { createService, type OrderService } from '../../src/orders/service.ts'
-import type { AcceptedOrder, ProcessedOrder } from '../../src/orders/order.ts'
+import { fromColumns, toColumns } from '../../src/storage/columns.ts'
+import { anyOrder } from '../support/contentFields.ts'
 import { azureStorage, storageClients } from '../../src/storage/azure.ts'
-import type { OrderStorage } from '../../src/storage/lazy.ts'
+import type { OrderStorage } from '../../src/orders/ports.ts'
 import { partitionKey } from '../../src/storage/tables.ts'
 import { startAzurite, type Azurite } from 'testkit/azurite'
 import { freePort } from 'testkit/freePort'
@@ -69,6 +79,57 @@ describe('the order records, in a table', () => {
     expect(JSON.stringify((await storage.records.read(`${id}-2`))?.record)).toBe(
       JSON.stringify({ ...neverAccepted, id: `${id}-2` }),
     )
+  })
+
+  it('reads every order’s content as it was written, whatever its fields', async () => {
+    const orders = fc.sample(anyOrder, 40).map((order, i) => ({ ...parseOrder(order), id: `${id}-${i}` }))
+    for (const order of orders) {
+      const record: OrderRecord = { ...processed(), ...order }
+      await storage.records.create(record)
+      expect(JSON.parse(JSON.stringify((await storage.records.read(order.id))?.record))).toStrictEqual(
+        JSON.parse(JSON.stringify(record)),
+      )
+    }
+  })
+
+  it('keeps columns of every type as they are', async () => {
+    const schemas = {
+      lines: v.array(v.object({ sku: v.string() })),
+      ...{ note: v.nullable(v.string()), large: v.number(), small: v.number(), flag: v.boolean() },
+    }
+    const fields = { lines: [{ sku: '"é' }], note: null, large: 2 ** 40, small: -0.25, flag: true }
+    await storage.records.create(accepted())
+    await behind.table.createEntity({
+      partitionKey: 'columns',
+      rowKey: id,
+      ...toColumns(schemas, fields),
+    })
+    const columns = await behind.table.getEntity('columns', id)
+    expect(fromColumns(schemas, columns)).toMatchObject({ fields, damaged: [] })
+  })
+
+  it('reads a record that was stored with limits that are others now', async () => {
+    await storage.records.create({ ...processed(), item: 'x'.repeat(300), quantity: 5000 })
+    expect((await storage.records.read(id))?.record).toMatchObject({ quantity: 5000 })
+  })
+
+  it.each<[string, Record<string, unknown>]>([
+    ['status', { status: 'cancelled' }],
+    ['status', { status: null }],
+    ['item', { item: null }],
+    ['quantity', { quantity: 'two' }],
+    ['processedAt', { processedAt: 'yesterday' }],
+    ['message', { message: null }],
+  ])('a record whose %s cannot be read is an error that names it: %j', async (field, change) => {
+    await storage.records.create(processed())
+    const { partitionKey, rowKey, ...columns } = (await behind.entity(id)) as Record<string, string>
+    await behind.table.updateEntity(
+      { partitionKey: partitionKey ?? '', rowKey: rowKey ?? '', ...columns, ...change },
+      'Replace',
+    )
+    const error: unknown = await storage.records.read(id).catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(UnreadableRecordError)
+    expect(error).toMatchObject({ id, message: `The stored record of order ${id} cannot be read: ${field}.` })
   })
 
   it('spreads the orders over 256 partitions', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { HttpRequest, InvocationContext } from '@azure/functions'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { withProblems } from '../../src/http/handler.ts'
 import { orderHandler } from '../../src/functions/order.ts'
 import { orderStatusHandler } from '../../src/functions/orderStatus.ts'
 import type { Order } from '../../src/orders/order.ts'
@@ -53,7 +54,7 @@ const url = 'http://localhost:7071/api/order'
 /** Posts an order. Answers the status. */
 async function post(body: Partial<Order>, headers: Record<string, string> = {}): Promise<number | undefined> {
   const request = new HttpRequest({ method: 'POST', url, headers, body: { string: JSON.stringify(body) } })
-  return (await orderHandler(service)(request, context())).status
+  return (await withProblems(orderHandler(service))(request, context())).status
 }
 
 const accept = (body: Partial<Order>) => post(body, { prefer: 'respond-async' })
@@ -61,7 +62,7 @@ const accept = (body: Partial<Order>) => post(body, { prefer: 'respond-async' })
 /** Asks for an order. Answers the status. */
 async function get(id: string): Promise<number | undefined> {
   const request = new HttpRequest({ method: 'GET', url: `${url}/${encodeURIComponent(id)}`, params: { id } })
-  return (await orderStatusHandler(service)(request, context())).status
+  return (await withProblems(orderStatusHandler(service))(request, context())).status
 }
 
 const processOnce = () =>

@@ -86,16 +86,20 @@ test('func-local names the oldest version it runs on, the same everywhere', asyn
 })
 
 describe('the documentation', () => {
-  const pages = ['README.md', 'CONTRIBUTING.md']
+  const pages = ['docs/reference.md', 'CONTRIBUTING.md']
 
   it.each(pages)('%s says what is needed, and what it runs on', async (file) => {
     const text = (await read(file)).replaceAll(/\s+/g, ' ')
-    expect(text).toContain(`You need Node.js ${OLDEST} or later with npm, and nothing else`)
-    expect(found(text, /Node (\d+)/g)).toContain(RUNTIME)
+    expect(found(text, /Node\.js (\d+) or later/g)).toStrictEqual([OLDEST])
+    expect(found(text, /Node(?:\.js)? (\d+)/g)).toContain(RUNTIME)
+  })
+
+  it('has a badge of the version', async () => {
+    expect(found(await read('README.md'), /badge\/node-(\d+)/g)).toStrictEqual([RUNTIME])
   })
 
   it('names no other version', async () => {
-    for (const file of [...pages, 'SECURITY.md', ...(await filesIn('docs', '.md'))]) {
+    for (const file of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...(await filesIn('docs', '.md'))]) {
       const text = (await read(file)).replaceAll(/\s+/g, ' ')
       const needed = found(text, /\bNode(?:\.js)? v?(\d+) (?:or|and) (?:later|newer)/g)
       expect([file, ...needed]).toStrictEqual([file, ...needed.map(() => OLDEST)])

@@ -2,12 +2,8 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { OrderConflictError, StorageUnavailableError } from '../../src/orders/errors.ts'
 import { sameContent, type Order, type OrderRecord } from '../../src/orders/order.ts'
-import {
-  createService,
-  type OrderRecords,
-  type OrderService,
-  type StoredOrder,
-} from '../../src/orders/service.ts'
+import { createService, type OrderService } from '../../src/orders/service.ts'
+import type { OrderRecords, StoredOrder } from '../../src/orders/ports.ts'
 
 // The promises of the service, tried against every interleaving that fast-check's scheduler finds: clients that place
 // and accept, messages that others push, two processors, over storage whose every step may fail in the ways that real

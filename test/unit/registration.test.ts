@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest, test } from '@jest/globals'
-import { HttpRequest, InvocationContext, type HttpResponseInit } from '@azure/functions'
+import { HttpRequest, InvocationContext, type HttpResponse } from '@azure/functions'
 
 // What the app tells a Functions host, and what the host then calls: the library is the real one, the host's side of it
 // (the module that only a Functions worker has) is here.
@@ -36,7 +36,7 @@ beforeAll(async () => {
 afterAll(async () => {
   // The app loads storage by itself, soon after it is registered: that must not outlive the test.
   await new Promise((resolve) => setImmediate(resolve))
-  const { warmUp } = await import('../../src/handlers.ts')
+  const { warmUp } = await import('../../src/composition.ts')
   await warmUp()
   jest.unmock('@azure/functions-core')
 })
@@ -63,11 +63,11 @@ test('every function is registered, with its trigger and who may call it', () =>
   expect(
     Object.fromEntries([...registered.values()].map(({ name, trigger }) => [name, trigger])),
   ).toStrictEqual({
-    hello: http(['GET'], 'anonymous'),
+    hello: http(['GET', 'HEAD'], 'anonymous'),
     order: http(['POST'], 'function'),
-    orderStatus: http(['GET'], 'function', 'order/{id}'),
-    openapi: http(['GET'], 'anonymous', 'openapi.json'),
-    docs: http(['GET'], 'anonymous'),
+    orderStatus: http(['GET', 'HEAD'], 'function', 'order/{id}'),
+    openapi: http(['GET', 'HEAD'], 'anonymous', 'openapi.json'),
+    docs: http(['GET', 'HEAD'], 'anonymous'),
     orderProcessor: expect.objectContaining({
       type: 'queueTrigger',
       queueName: 'orders',
@@ -87,15 +87,15 @@ describe('a call of a registered function reaches what it does', () => {
     })
 
   it.each([
-    ['hello', request('GET', 'hello'), undefined],
-    ['openapi', request('GET', 'openapi.json'), undefined],
-    ['docs', request('GET', 'docs'), undefined],
+    ['hello', request('GET', 'hello'), 200],
+    ['openapi', request('GET', 'openapi.json'), 200],
+    ['docs', request('GET', 'docs'), 200],
     ['order', request('POST', 'order', 'hello'), 400],
     // Nothing says where storage is.
     ['order', request('POST', 'order', '{"item":"widget"}'), 503],
     ['orderStatus', request('GET', 'order/a1'), 503],
   ])('%s', async (name, input, status) => {
-    expect(((await call(name, input)) as HttpResponseInit).status).toBe(status)
+    expect(((await call(name, input)) as HttpResponse).status).toBe(status)
   })
 
   it('orderProcessor', async () => {

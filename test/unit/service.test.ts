@@ -5,6 +5,7 @@ import {
   OrderConflictError,
   OrderNotFoundError,
   StorageUnavailableError,
+  UnreadableRecordError,
 } from '../../src/orders/errors.ts'
 import type { OrderRecord } from '../../src/orders/order.ts'
 import { createService, type OrderService, type ServicePorts } from '../../src/orders/service.ts'
@@ -35,6 +36,9 @@ beforeEach(() => {
   time = NOON
   service = serviceOver()
 })
+
+const deliver = (message: string | Uint8Array, last = false, by = service) =>
+  by.process({ message: typeof message === 'string' ? bytes(message) : message, messageId: 'm1', last })
 
 const widget = { item: 'widget', quantity: 1 }
 const processedWidget = {
@@ -251,9 +255,6 @@ describe('accept', () => {
 })
 
 describe('process', () => {
-  const deliver = (message: string | Uint8Array, last = false, by = service) =>
-    by.process({ message: typeof message === 'string' ? bytes(message) : message, messageId: 'm1', last })
-
   it('processes a queued order', async () => {
     expect(await deliver('{"id":"a1","item":"widget"}')).toStrictEqual({
       outcome: 'processed',
@@ -350,23 +351,75 @@ describe('process', () => {
   })
 })
 
-describe('lookUp', () => {
+describe('a record that cannot be read', () => {
+  const unreadable = new UnreadableRecordError('a1', ['status'])
+  const damaged = () =>
+    serviceOver({
+      records: { ...storage.records, create: noAnswer, read: () => Promise.reject(unreadable) },
+    })
+
+  it('is an error of its own, and never “retry”, on every way', async () => {
+    await expect(damaged().place({ ...widget, id: 'a1' })).rejects.toBe(unreadable)
+    await expect(damaged().accept({ ...widget, id: 'a1' })).rejects.toBe(unreadable)
+    await expect(damaged().get('a1')).rejects.toBe(unreadable)
+    expect(storage.orders).toStrictEqual([])
+  })
+
+  it('has its message delivered again, and kept on the last delivery', async () => {
+    const message = '{"id":"a1","item":"widget"}'
+    await expect(deliver(message, false, damaged())).rejects.toBe(unreadable)
+    expect(storage.poisoned).toStrictEqual([])
+    expect(await deliver(message, true, damaged())).toStrictEqual({
+      outcome: 'poisoned',
+      orderId: 'a1',
+      reason: unreadable,
+    })
+    expect(storage.poisoned.map(text)).toStrictEqual([message])
+  })
+})
+
+describe('a delivery without a message id', () => {
+  const deliverWithout = (message: string) => service.process({ message: bytes(message), last: false })
+
+  it('is an order under a new id, each time', async () => {
+    expect(await deliverWithout('{"item":"widget"}')).toMatchObject({
+      order: { id: 'new-1', item: 'widget' },
+    })
+    expect(await deliverWithout('{"item":"gadget"}')).toMatchObject({
+      order: { id: 'new-2', item: 'gadget' },
+    })
+    expect([...storage.table.keys()]).toStrictEqual(['new-1', 'new-2'])
+  })
+
+  it('keeps the id that the message gives', async () => {
+    expect(await deliverWithout('{"id":"a1","item":"widget"}')).toMatchObject({ order: { id: 'a1' } })
+  })
+})
+
+test('a poisoned message names its order where it gives a valid id, whatever else is wrong', async () => {
+  expect(await deliver('{"id":"a1","item":""}')).toMatchObject({ outcome: 'poisoned', orderId: 'a1' })
+  expect(await deliver('{"id":"a 1","item":"x"}')).not.toHaveProperty('orderId')
+  expect(await deliver('{"item":""}')).not.toHaveProperty('orderId')
+  expect(await deliver('{"id":"a1"')).not.toHaveProperty('orderId')
+})
+
+describe('get', () => {
   it('answers the record', async () => {
     await service.place({ ...widget, id: 'a1' })
-    expect(await service.lookUp('a1')).toStrictEqual(processedWidget)
+    expect(await service.get('a1')).toStrictEqual(processedWidget)
   })
 
   it('says so when there is none', async () => {
-    await expect(service.lookUp('a1')).rejects.toThrow(OrderNotFoundError)
+    await expect(service.get('a1')).rejects.toThrow(OrderNotFoundError)
   })
 
   it('asks storage nothing about what can be no id', async () => {
     const failing = { ...storage.records, read: () => Promise.reject(outage) }
-    await expect(serviceOver({ records: failing }).lookUp("x' or '1'='1")).rejects.toThrow(OrderNotFoundError)
+    await expect(serviceOver({ records: failing }).get("x' or '1'='1")).rejects.toThrow(OrderNotFoundError)
   })
 
   it('says so when storage does not answer', async () => {
     const failing = { ...storage.records, read: () => Promise.reject(outage) }
-    await expect(serviceOver({ records: failing }).lookUp('a1')).rejects.toThrow(StorageUnavailableError)
+    await expect(serviceOver({ records: failing }).get('a1')).rejects.toThrow(StorageUnavailableError)
   })
 })

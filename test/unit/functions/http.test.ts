@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, test } from '@jest/globals'
 import { HttpRequest, InvocationContext, type HttpHandler, type HttpResponseInit } from '@azure/functions'
+import { withProblems } from '../../../src/http/handler.ts'
 import { helloHandler } from '../../../src/functions/hello.ts'
 import { orderHandler } from '../../../src/functions/order.ts'
 import { orderStatusHandler } from '../../../src/functions/orderStatus.ts'
@@ -45,7 +46,7 @@ async function call(handler: HttpHandler, options: RequestOptions = {}): Promise
     functionName: 'order',
     logHandler: (level, ...args) => logged.push(`${level}: ${args.map(String).join(' ')}`),
   })
-  return await handler(request, context)
+  return await withProblems(handler)(request, context)
 }
 
 const post = (body: unknown, headers: Record<string, string> = {}, ports: Partial<ServicePorts> = {}) =>
@@ -113,7 +114,7 @@ describe('order', () => {
     expect(await post({ id: 'a1', item: 'widget' }, { prefer: 'respond-async' })).toStrictEqual({
       status: 202,
       headers: {
-        location: 'http://localhost:7071/api/order/a1',
+        location: 'order/a1',
         'preference-applied': 'respond-async',
         'retry-after': '1',
       },
@@ -302,7 +303,7 @@ describe('orderStatus', () => {
   )
 
   it('answers 404 when the route gives no id', async () => {
-    expect((await call(orderStatusHandler(service()))).status).toBe(404)
+    expect((await call(orderStatusHandler(service()), { url: 'http://localhost:7071/' })).status).toBe(404)
   })
 
   it('answers 503 when storage is away', async () => {

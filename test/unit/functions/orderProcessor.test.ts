@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { InvocationContext } from '@azure/functions'
 import { orderProcessorHandler } from '../../../src/functions/orderProcessor.ts'
+import { UnreadableRecordError } from '../../../src/orders/errors.ts'
 import { createService, type ServicePorts } from '../../../src/orders/service.ts'
 import { memoryStorage, type MemoryStorage } from '../../../src/storage/memory.ts'
 
@@ -22,6 +23,8 @@ const failing: Partial<ServicePorts> = {
 }
 
 interface DeliveryOptions {
+  /** What the host says of the message, instead of the usual. */
+  readonly triggerMetadata?: Record<string, unknown>
   readonly dequeueCount?: number
   readonly insertionTime?: string
   readonly ports?: Partial<ServicePorts>
@@ -29,12 +32,21 @@ interface DeliveryOptions {
 
 async function deliver(
   message: string,
-  { dequeueCount = 1, insertionTime, ports = {} }: DeliveryOptions = {},
+  { dequeueCount = 1, insertionTime, ports = {}, triggerMetadata }: DeliveryOptions = {},
 ): Promise<void> {
-  const service = createService({ ...storage, now: () => new Date(), newId: () => 'new', ...ports })
+  const service = createService({
+    ...storage,
+    now: () => new Date(),
+    newId: () => `new-${storage.table.size + 1}`,
+    ...ports,
+  })
   const context = new InvocationContext({
     functionName: 'orderProcessor',
-    triggerMetadata: { id: 'message-1', dequeueCount, ...(insertionTime !== undefined && { insertionTime }) },
+    triggerMetadata: triggerMetadata ?? {
+      id: 'message-1',
+      dequeueCount,
+      ...(insertionTime !== undefined && { insertionTime }),
+    },
     logHandler: (level, ...args) => logged.push(`${level}: ${args.map(String).join(' ')}`),
   })
   await orderProcessorHandler(service, 10)(new TextEncoder().encode(message), context)
@@ -61,6 +73,57 @@ test('a queued order is processed and logged with its message', async () => {
 test("a message without an id is processed under the queue message's id", async () => {
   await deliver('{"item":"widget"}')
   expect([...storage.table.keys()]).toStrictEqual(['message-1'])
+})
+
+// The host's admin API, and so the portal's Test/Run, gives no message id.
+test.each<[string, Record<string, unknown>]>([
+  ['no metadata', {}],
+  ['an empty id', { id: '', dequeueCount: 1 }],
+  ['an id that is no text', { id: 7, dequeueCount: 1 }],
+  ['an id that is undefined', { id: undefined, dequeueCount: undefined }],
+  ['an id that no order can have', { id: '../x', dequeueCount: 'many' }],
+])(
+  'a delivery without a message id is an order under a new id, each time: %s',
+  async (_, triggerMetadata) => {
+    await deliver('{"item":"widget"}', { triggerMetadata })
+    await deliver('{"item":"gadget"}', { triggerMetadata })
+    expect([...storage.table.values()].map(({ record }) => [record.id, record.item])).toStrictEqual([
+      ['new-1', 'widget'],
+      ['new-2', 'gadget'],
+    ])
+    expect(event()).toStrictEqual({
+      event: 'order',
+      outcome: 'processed',
+      via: 'queue',
+      orderId: 'new-1',
+      ...(triggerMetadata['dequeueCount'] === 1 && { dequeueCount: 1 }),
+    })
+  },
+)
+
+test('the log line of a poisoned order names it, and holds nothing of what was sent but its id', async () => {
+  await deliver('{"id":"a1","item":" ","quantity":"SECRET","SECRET":{"SECRET":"SECRET"}}')
+  expect(event()).toMatchObject({
+    outcome: 'poisoned',
+    orderId: 'a1',
+    reason:
+      'The order is not valid: /item must not be empty; /quantity must be a number; the order has an unknown field.',
+  })
+  expect(logged.join()).not.toContain('SECRET')
+})
+
+test('a record that cannot be read is an error in the log, with its id; the message is delivered again', async () => {
+  const damaged = { read: () => Promise.reject(new UnreadableRecordError('a1', ['status'])) }
+  const ports = { records: { ...storage.records, ...failing.records, ...damaged } }
+  await expect(deliver('{"id":"a1","item":"widget"}', { ports })).rejects.toThrow('cannot be read')
+  expect(logged[0]).toMatch(/^error: /)
+  expect(event()).toMatchObject({
+    outcome: 'error',
+    orderId: 'a1',
+    reason: expect.stringContaining('status'),
+  })
+  await deliver('{"id":"a1","item":"widget"}', { ports, dequeueCount: 10 })
+  expect(storage.poisoned).toHaveLength(1)
 })
 
 test('a message that can never succeed is poisoned, with the reason in the log', async () => {

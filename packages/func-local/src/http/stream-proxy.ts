@@ -5,6 +5,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http'
+import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { InvocationOutcome } from '../registry.ts'
@@ -61,7 +62,9 @@ export async function streamCall(call: StreamedCall): Promise<void> {
     })
   })
   // A client that goes away ends the transfer; the function itself goes on.
-  response.once('close', () => upstream.destroy())
+  response.once('close', () => {
+    breakOff(upstream)
+  })
 
   const outcome = call.invoke()
   const finished = outcome.then((result) => {
@@ -119,6 +122,8 @@ function forward({ request, response, httpUri, invocationId, bodyLimit, body }: 
     upstream.end(body)
     return upstream
   }
+  // The invocation begins with the request's head, and not with the first byte of its body.
+  upstream.flushHeaders()
   let size = 0
   request.on('data', (chunk: Buffer) => {
     size += chunk.length
@@ -134,6 +139,22 @@ function forward({ request, response, httpUri, invocationId, bodyLimit, body }: 
     request.resume()
   })
   return upstream
+}
+
+/**
+ * Ends a forwarded request whose client has gone, once the worker has its head: the library waits for the request of each
+ * invocation without limit, so an invocation whose request never came would never end.
+ */
+function breakOff(upstream: ClientRequest): void {
+  const destroySoon = (): void => {
+    setImmediate(() => upstream.destroy())
+  }
+  const whenConnected = (socket: Socket): void => {
+    if (socket.connecting) socket.once('connect', destroySoon)
+    else destroySoon()
+  }
+  if (upstream.socket) whenConnected(upstream.socket)
+  else upstream.once('socket', whenConnected)
 }
 
 async function send(

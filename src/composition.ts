@@ -1,0 +1,24 @@
+import { randomUUID } from 'node:crypto'
+import { maxDequeueCount as hostMaxDequeueCount } from './functions/maxDequeueCount.ts'
+import { createService } from './orders/service.ts'
+import { lazyStorage } from './storage/lazy.ts'
+
+// The composition root: the one place where the service meets Azure Storage. What it exports is what the registrations in
+// main.ts can give to a function.
+
+const storage = lazyStorage(async () => {
+  const { azureStorage } = await import('./storage/azure.ts')
+  return azureStorage(process.env)
+})
+
+/** The one service, over Azure Storage. */
+export const service = createService({ ...storage, now: () => new Date(), newId: randomUUID })
+
+/** How often the host delivers a queue message at most. */
+export const maxDequeueCount = hostMaxDequeueCount(process.env)
+
+/** Maps what a handler throws to a problem. */
+export { withProblems } from './http/handler.ts'
+
+/** Loads what the first order would wait for. */
+export const warmUp = (): Promise<unknown> => import('./storage/azure.ts')
