@@ -1,4 +1,4 @@
-import { execFile, fork, spawn } from 'node:child_process'
+import { execFile, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -214,22 +214,14 @@ interface HostProcess {
 function startHost(host: Host, port: number, key: string | undefined, flags: readonly string[]): HostProcess {
   // A group of its own: Ctrl-C reaches this process alone, which stops everything in the right order.
   const detached = process.platform !== 'win32'
-  const hostArguments = ['start', '--port', String(port), ...flags]
-  const child =
-    host === 'func'
-      ? spawn('func', hostArguments, {
-          cwd: ROOT,
-          detached,
-          stdio: 'inherit',
-          shell: process.platform === 'win32',
-        })
-      : fork(path.join(ROOT, 'packages/func-local/bin/func-local.js'), hostArguments, {
-          cwd: ROOT,
-          detached,
-          env: key === undefined ? process.env : { ...process.env, FUNC_LOCAL_KEY: key },
-          execArgv: ['--import', PARENT_WATCHDOG],
-          stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-        })
+  const script = host === 'func' ? 'scripts/coreTools.ts' : 'packages/func-local/bin/func-local.js'
+  const child = fork(path.join(ROOT, script), ['start', '--port', String(port), ...flags], {
+    cwd: ROOT,
+    detached,
+    env: key === undefined ? process.env : { ...process.env, FUNC_LOCAL_KEY: key },
+    execArgv: host === 'func' ? [] : ['--import', PARENT_WATCHDOG],
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
   return {
     ended: once(child, 'exit').then((args) => args[0] as number | null),
     stop: () => child.kill('SIGINT'),

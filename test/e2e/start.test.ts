@@ -54,6 +54,7 @@ let started: Start | undefined
 async function start(
   flags: readonly string[] = [],
   [command, ...before]: readonly [string, ...string[]] = [process.execPath, 'scripts/start.ts'],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<Start> {
   const [port, blob, queue, table] = [await freePort(), await freePort(), await freePort(), await freePort()]
   const mark = `STARTED_BY=${randomUUID()}`
@@ -67,6 +68,7 @@ async function start(
       NODE_OPTIONS: '',
       AzureWebJobsStorage: connectionString({ blob, queue, table }),
       [name]: value,
+      ...environment,
     },
   })
   let printed = ''
@@ -266,6 +268,44 @@ onLinux('npm start', () => {
     npmStart.child.kill('SIGKILL')
     await npmStart.ended
     await nothingIsLeft(npmStart)
+  })
+
+  describe('on Core Tools', () => {
+    let bin: string
+
+    // Stands in for the program: it holds the port, lists nothing, and stops on SIGINT alone.
+    beforeEach(async () => {
+      bin = await mkdtemp(path.join(tmpdir(), 'func-'))
+      await writeFile(
+        path.join(bin, 'func'),
+        `#!${process.execPath}
+         const { argv } = process
+         if (argv[2] === '--version') console.log('4.99.0')
+         else {
+           const port = Number(argv[argv.indexOf('--port') + 1])
+           require('node:http').createServer((_, response) => response.end('[]')).listen(port, '127.0.0.1')
+           process.on('SIGTERM', () => undefined)
+           process.on('SIGINT', () => process.exit(0))
+         }`,
+        { mode: 0o755 },
+      )
+    })
+
+    afterEach(async () => {
+      await rm(bin, { recursive: true })
+    })
+
+    it.each(['SIGINT', 'SIGKILL'] as const)('leaves nothing after %s', async (signal) => {
+      const npmStart = await start(['--host=func'], undefined, {
+        PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+      })
+      await until('it runs', () => running(npmStart))
+      expect(npmStart.output()).toMatch(/^Host: func, Azure Functions Core Tools 4\.99\.0$/m)
+      npmStart.child.kill(signal)
+      await npmStart.ended
+      if (signal === 'SIGINT') expect(npmStart.child.exitCode).toBe(0)
+      await nothingIsLeft(npmStart)
+    })
   })
 
   it('goes on when nobody reads what it prints any more', async () => {

@@ -1,4 +1,4 @@
-import { expect, jest, test } from '@jest/globals'
+import { describe, expect, it, jest, test } from '@jest/globals'
 import host from '../../host.json' with { type: 'json' }
 import { maxDequeueCount } from '../../src/functions/maxDequeueCount.ts'
 import { lazyStorage } from '../../src/storage/lazy.ts'
@@ -39,12 +39,42 @@ test('storage that could not be loaded is tried again, and until then every oper
   expect(await records.create(record)).toStrictEqual({ written: true })
 })
 
-test('the last delivery is the one that host.json, or the environment over it, says', () => {
+describe('the last delivery', () => {
   const name = 'AzureFunctionsJobHost__extensions__queues__maxDequeueCount'
-  expect(maxDequeueCount({})).toBe(host.extensions.queues.maxDequeueCount)
-  expect(maxDequeueCount({ [name]: '3' })).toBe(3)
-  expect(maxDequeueCount({ [name]: 'many' })).toBe(10)
-  expect(maxDequeueCount({ [name]: '0' })).toBe(10)
+
+  // test/e2e/hostSettings.test.ts holds the same against a host.
+  it('is the one that host.json says, in any case, or the default', () => {
+    expect(maxDequeueCount({})).toBe(host.extensions.queues.maxDequeueCount)
+    expect(maxDequeueCount({}, { Extensions: { QUEUES: { maxdequeuecount: 7 } } })).toBe(7)
+    expect(maxDequeueCount({}, { extensions: { queues: { maxDequeueCount: '7' } } })).toBe(7)
+    for (const hostJson of [{}, { extensions: null }, { extensions: { queues: {} } }, []]) {
+      expect(maxDequeueCount({}, hostJson)).toBe(5)
+    }
+  })
+
+  it.each([
+    name,
+    name.replaceAll('__', ':'),
+    name.replace('__', ':'),
+    name.toUpperCase(),
+    name.toLowerCase(),
+  ])('is the one that the environment says: %s', (spelling) => {
+    expect(maxDequeueCount({ [spelling]: '3' })).toBe(3)
+    expect(maxDequeueCount({ [spelling]: ' 30 ' })).toBe(30)
+  })
+
+  it.each(['', 'many', '0', '-1', '1.5', '0x3'])(
+    'is not one that the host refuses to start with: %j',
+    (value) => {
+      expect(maxDequeueCount({ [name]: value })).toBe(10)
+      expect(maxDequeueCount({ [name]: value, [name.toUpperCase()]: '4' })).toBe(4)
+    },
+  )
+
+  it('is the earlier one of two spellings', () => {
+    expect(maxDequeueCount({ [name]: '3', [name.replaceAll('__', ':')]: '2' })).toBe(2)
+    expect(maxDequeueCount({ [name]: '2', [name.replaceAll('__', ':')]: '3' })).toBe(2)
+  })
 })
 
 test('the app loads outside a Functions host, where it registers nothing', async () => {

@@ -9,6 +9,34 @@ describe('the storage settings', () => {
     })
   })
 
+  it.each([
+    'azurewebjobsstorage',
+    'ConnectionStrings:AzureWebJobsStorage',
+    'ConnectionStrings__AzureWebJobsStorage',
+    'CONNECTIONSTRINGS:AZUREWEBJOBSSTORAGE',
+  ])('name a connection string in every spelling that the host takes: %s', (name) => {
+    expect(storageConnection({ [name]: 'UseDevelopmentStorage=true' })).toStrictEqual({
+      kind: 'connectionString',
+      connectionString: 'UseDevelopmentStorage=true',
+    })
+  })
+
+  it('of ConnectionStrings take precedence, as in the host', () => {
+    const environment = { AzureWebJobsStorage: 'a', ConnectionStrings__AzureWebJobsStorage: 'b' }
+    expect(storageConnection(environment)).toMatchObject({ connectionString: 'b' })
+  })
+
+  it.each([
+    'AzureWebJobsStorage__accountName',
+    'AzureWebJobsStorage:accountName',
+    'AZUREWEBJOBSSTORAGE__ACCOUNTNAME',
+  ])('name an account in every spelling that the host takes: %s', (name) => {
+    expect(storageConnection({ [name]: 'shop' })).toMatchObject({
+      kind: 'identity',
+      queueServiceUri: 'https://shop.queue.core.windows.net',
+    })
+  })
+
   it('name an account, which stands for its services in Azure', () => {
     expect(storageConnection({ AzureWebJobsStorage__accountName: 'shop' })).toStrictEqual({
       kind: 'identity',
