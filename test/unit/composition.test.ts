@@ -29,7 +29,7 @@ test('storage is loaded once, on first use', async () => {
   expect(load).toHaveBeenCalledTimes(1)
 })
 
-test('storage that could not be loaded is tried again, and until then every operation fails as its port says', async () => {
+test('a failed load of storage is retried, and until then every operation fails as its interface specifies', async () => {
   const broken = new Error('not configured')
   const load = jest.fn(() => Promise.resolve(memoryStorage())).mockRejectedValueOnce(broken)
   const { records } = lazyStorage(load)
@@ -39,7 +39,7 @@ test('storage that could not be loaded is tried again, and until then every oper
   expect(await records.create(record)).toStrictEqual({ written: true })
 })
 
-test('the last delivery is the one that host.json, or the environment over it, says', () => {
+test('the last delivery is the one that host.json says, unless the environment overrides it', () => {
   const name = 'AzureFunctionsJobHost__extensions__queues__maxDequeueCount'
   expect(maxDequeueCount({})).toBe(host.extensions.queues.maxDequeueCount)
   expect(maxDequeueCount({ [name]: '3' })).toBe(3)
@@ -51,7 +51,7 @@ test('the app loads outside a Functions host, where it registers nothing', async
   const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined)
   await import('../../src/main.ts')
   expect(warn).toHaveBeenCalled()
-  // It goes on to load what the functions do.
+  // It then loads the handlers.
   await new Promise((resolve) => setImmediate(resolve))
   const handlers = await import('../../src/handlers.ts')
   await handlers.warmUp()

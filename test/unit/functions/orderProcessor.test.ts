@@ -63,7 +63,7 @@ test("a message without an id is processed under the queue message's id", async 
   expect([...storage.table.keys()]).toStrictEqual(['message-1'])
 })
 
-test('a message that can never succeed is poisoned, with the reason in the log', async () => {
+test('an invalid message is poisoned, with the reason in the log', async () => {
   await deliver('{"item":""}')
   expect(storage.poisoned).toHaveLength(1)
   expect(logged[0]).toMatch(/^warning: /)
@@ -77,7 +77,7 @@ test('a message that can never succeed is poisoned, with the reason in the log',
   })
 })
 
-test('storage that does not answer fails the delivery, so that the host delivers again', async () => {
+test('unavailable storage fails the delivery, so that the host delivers again', async () => {
   await expect(deliver('{"item":"widget"}', { ports: failing, dequeueCount: 9 })).rejects.toThrow('not known')
   expect(storage.poisoned).toStrictEqual([])
   expect(event()).toMatchObject({ outcome: 'unavailable', orderId: 'message-1', dequeueCount: 9 })
