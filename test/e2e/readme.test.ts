@@ -22,7 +22,7 @@ function pattern(line: string): RegExp {
   return new RegExp(`^${line.replaceAll(ESCAPED, '\\$&').replaceAll('…', '.*')}$`)
 }
 
-it('the tour of the README prints what the README shows', async () => {
+it('the tour prints what the README shows', async () => {
   const readme = await readFile(`${ROOT}/README.md`, 'utf8')
   const commands = blocks(readme, 'sh tour').join('')
   const expected = blocks(readme, 'text tour').join('').trimEnd().split('\n')
@@ -46,7 +46,7 @@ it('the tour of the README prints what the README shows', async () => {
     const here = commands
       .replaceAll('localhost:7071', new URL(host.url).host)
       // curl shows a progress meter only if its output is not a terminal.
-      .replaceAll('curl -w', 'curl -sS -w')
+      .replaceAll(/curl -(f?w)/g, 'curl -sS -$1')
     shell.stdin.end(`exec 2>&1\n${here}`)
     const printed = (await text(shell.stdout)).trimEnd().split('\n')
     await ended
