@@ -9,8 +9,7 @@ import { selfSignedCertificate } from '../support/certificate.ts'
 import { startHost, type TestHost } from 'testkit/hostProcess'
 import { startManagedIdentity, type ManagedIdentity } from '../support/managedIdentity.ts'
 
-// Who may call what, on a host that asks for keys as Azure does; and the app itself, which in Azure calls storage under
-// a managed identity.
+// Access levels, on a host that requires keys as Azure does; and the app's own access to storage, with a managed identity.
 
 jest.setTimeout(60_000)
 
@@ -46,7 +45,7 @@ const refused: Answer = { status: 401, text: '' }
 
 const describeOnFuncLocal = coreTools ? describe.skip : describe
 
-// Core Tools knows no way to be given a key: it makes its own, and keeps them to itself.
+// Core Tools accepts no key from outside: it generates its own and does not show them.
 describeOnFuncLocal('with --enableAuth and a key of our own (func-local; Core Tools takes none)', () => {
   let azurite: Azurite
   let host: TestHost
@@ -81,7 +80,7 @@ describeOnFuncLocal('with --enableAuth and a key of our own (func-local; Core To
     ['with the right key beside a wrong code', '?code=wrong', { 'x-functions-key': KEY }],
   ]
 
-  it('hello is for everyone', async () => {
+  it('hello is anonymous', async () => {
     expect(await ask(host, '/api/hello')).toStrictEqual({
       status: 200,
       text: '"Hello from Azure Functions!"',
@@ -89,18 +88,18 @@ describeOnFuncLocal('with --enableAuth and a key of our own (func-local; Core To
     expect((await ask(host, '/api/hello', { headers: { 'x-functions-key': 'wrong' } })).status).toBe(200)
   })
 
-  test.each(wrong)('order says 401, and no more, %s, and stores nothing', async (_, query, headers) => {
+  test.each(wrong)('order returns 401 without a body %s, and stores nothing', async (_, query, headers) => {
     expect(await ask(host, `/api/order${query}`, orderOf('widget', headers))).toStrictEqual(refused)
-    // Not even what is wrong with the order.
+    // Not even the faults of the order.
     expect(await ask(host, `/api/order${query}`, orderOf('', headers))).toStrictEqual(refused)
     expect((await ask(host, `/api/order/auth-1?code=${KEY}`)).status).toBe(404)
   })
 
-  test.each(wrong)('orderStatus says 401, and no more, %s', async (_, query, headers) => {
+  test.each(wrong)('orderStatus returns 401 without a body %s', async (_, query, headers) => {
     expect(await ask(host, `/api/order/auth-1${query}`, { headers })).toStrictEqual(refused)
   })
 
-  test.each(right)('order and orderStatus answer %s', async (_, query, headers) => {
+  test.each(right)('order and orderStatus respond %s', async (_, query, headers) => {
     expect((await ask(host, `/api/order${query}`, orderOf('widget', headers))).status).toBe(200)
     const { status, text } = await ask(host, `/api/order/auth-1${query}`, { headers })
     expect({ status, ...(JSON.parse(text) as object) }).toMatchObject({ status: 'processed', id: 'auth-1' })
@@ -118,7 +117,7 @@ describeOnFuncLocal('with --enableAuth and a key of our own (func-local; Core To
     expect([200, 202]).toContain((await ask(host, target, { method, headers, ...body })).status)
   })
 
-  it('never prints the key it was given', () => {
+  it('never prints the key', () => {
     expect(host.output()).not.toContain(KEY)
   })
 })
@@ -140,7 +139,7 @@ describe('on either host', () => {
     await azurite.stop()
   })
 
-  it('the orders ask for a function key, and what shows none is declared anonymous', async () => {
+  it('the order functions require a function key, and the others are anonymous', async () => {
     const functions = JSON.parse((await ask(host, '/admin/functions')).text) as {
       readonly name: string
       readonly config: {

@@ -12,12 +12,12 @@ import { describedApi, type Answer } from '../support/describedApi.ts'
 import { startHost, type TestHost } from 'testkit/hostProcess'
 import { memoryStorage } from '../../src/storage/memory.ts'
 
-// The API's description, held against the running app: every request that is described is sent, and every answer must
-// be described: its status, its headers, its body.
+// The OpenAPI description against the running app: every described request is sent, and every response must be described: its
+// status, its headers, its body.
 
 const KEY = 'a-key-for_this-test'
 
-// Core Tools takes no key of ours, so there it is not asked for one.
+// Core Tools accepts no key from outside, so there it runs without keys.
 const coreTools = process.env['E2E_HOST'] === 'func'
 
 const api = describedApi()
@@ -34,7 +34,7 @@ beforeAll(async () => {
     environment: {
       AzureWebJobsStorage: azurite.connectionString,
       FUNC_LOCAL_KEY: KEY,
-      // An accepted order stays one, to be looked at.
+      // An accepted order stays accepted, so that it can be read.
       'AzureWebJobs.orderProcessor.Disabled': 'true',
     },
     flags: coreTools ? [] : ['--enableAuth'],
@@ -54,7 +54,7 @@ interface Request {
   readonly body?: unknown
 }
 
-/** Sends a request of a described operation, with its key, and checks that the answer is described. */
+/** Sends a request of a described operation, with its key, and checks that the response is described. */
 async function send(operationId: string, { id, query, headers, body }: Request = {}): Promise<Answer> {
   const operation = api.operation(operationId)
   const path = operation.path.replace('{id}', encodeURIComponent(id ?? ''))
@@ -78,7 +78,7 @@ const order = (body: unknown, headers: Record<string, string> = {}) => send('ord
 
 const newId = () => `contract-${randomUUID()}`
 
-test('every HTTP function is described, with its method, its route and who may call it', async () => {
+test('every HTTP function is described, with its method, route and access level', async () => {
   const response = await fetch(`${host.url}/admin/functions`, { headers: { 'x-functions-key': KEY } })
   const functions = (await response.json()) as {
     readonly name: string
@@ -123,11 +123,11 @@ describe('the service', () => {
     expect((await send('hello', { query: { name: 'Ada' } })).text).toBe('"Hello, Ada!"')
   })
 
-  it('answers its description', async () => {
+  it('returns its description', async () => {
     expect(JSON.parse((await send('openapi')).text)).toStrictEqual(openapi)
   })
 
-  it('answers its page', async () => {
+  it('returns its page', async () => {
     expect((await send('docs')).text).toMatch(/^<!doctype html>/)
   })
 })
@@ -207,7 +207,7 @@ describe('an order', () => {
     expect((await order({ item: 'x'.repeat(32 * 1024) })).status).toBe(413)
   })
 
-  it('that there is not is not found', async () => {
+  it('that does not exist is not found', async () => {
     expect((await send('orderStatus', { id: newId() })).status).toBe(404)
     expect((await send('orderStatus', { id: 'not an id' })).status).toBe(404)
   })
@@ -228,7 +228,7 @@ testWithKeys('the key may be in the query', async () => {
   expect((await fetch(`${url}?code=wrong`)).status).toBe(401)
 })
 
-test('a fault of the service is answered as described', async () => {
+test('a bug is a 500 as described', async () => {
   const broken = createService({
     ...memoryStorage(),
     now: () => {
@@ -236,7 +236,7 @@ test('a fault of the service is answered as described', async () => {
     },
     newId,
   })
-  // No request can bring one about, so the handlers meet one here.
+  // No request can cause one, so the handlers are called with a broken service.
   const bug = () => Promise.reject(new Error('a bug'))
   const url = 'http://localhost/api/order'
   const context = new InvocationContext({ functionName: 'order', logHandler: () => undefined })
@@ -267,19 +267,19 @@ test('a fault of the service is answered as described', async () => {
   }
 })
 
-test('storage that is away is answered as described', async () => {
+test('unavailable storage is a 503 as described', async () => {
   await azurite.stop()
   expect((await order({ id: newId(), item: 'widget' })).status).toBe(503)
   expect((await order({ id: newId(), item: 'widget' }, { prefer: 'respond-async' })).status).toBe(503)
   expect((await send('orderStatus', { id: newId() })).status).toBe(503)
 })
 
-test('every answer that is described was given', () => {
+test('every described response was seen', () => {
   const missing = api.notSeen().filter((answer) => !(coreTools && answer.endsWith(' 401')))
   expect(missing).toStrictEqual([])
 })
 
-describe('an answer that is not described fails', () => {
+describe('a response that is not described fails', () => {
   const given = { status: 200, headers: { 'content-type': 'application/json' }, text: '"Hello, Ada!"' }
 
   it.each([

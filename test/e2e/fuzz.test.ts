@@ -26,13 +26,13 @@ import { startHost, type TestHost } from 'testkit/hostProcess'
 import { exchange } from 'testkit/rawHttp'
 import { testStorage, type TestStorage } from '../support/storage.ts'
 
-// Attacks on the deployed app, on a real host: over real HTTP, with requests that no client would send among them, and
-// over the real queue. Never a 5xx, never a crash, no line of the log forged. `FUZZ_CASES=1000000` makes more of them.
+// Hostile input to the deployed app on a real host: over HTTP, including requests that no client sends, and over the queue.
+// Never a 5xx, never a crash, no forged log line. `FUZZ_CASES=1000000` runs more cases.
 
-/** Milliseconds after which an answer that has not come is a hang. The slowest real one is in the report. */
+/** A request without a response after this many milliseconds hangs. The slowest response is in the report. */
 const HANG_MS = 10_000
 
-/** Attacks on their way at a time. */
+/** Concurrent attacks. */
 const AT_A_TIME = 16
 
 let azurite: Azurite
@@ -50,7 +50,7 @@ beforeAll(async () => {
     environment: {
       AzureWebJobsStorage: azurite.connectionString,
       AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.200',
-      // A storage that is too busy to answer in time costs a second, not the minute it is in host.json.
+      // When storage is too busy, the next delivery comes after a second instead of the minute of host.json.
       AzureFunctionsJobHost__extensions__queues__visibilityTimeout: '00:00:01',
     },
   })
@@ -65,7 +65,7 @@ afterAll(async () => {
   await azurite.stop()
 }, 60_000)
 
-/** Memory of the host and its worker, in MiB, where the system can say. */
+/** Memory of the host and its worker in MiB, where the system reports it. */
 function memory(): number | undefined {
   if (process.platform === 'win32') return undefined
   const rows = execFileSync('ps', ['-A', '-o', 'pgid=,rss='], { encoding: 'utf8' }).trim().split('\n')
@@ -102,7 +102,7 @@ async function send({ method, path, headers = {}, body }: Attack): Promise<{ sta
   return answer
 }
 
-/** Ids as a path can carry them: encoded, half encoded, or as they are. */
+/** Ids in a path: encoded, partly encoded, or raw. */
 const pathId = fc
   .tuple(anyId, fc.boolean())
   .map(([id, encode]) =>
@@ -144,16 +144,16 @@ const attack: fc.Arbitrary<Attack> = fc.oneof(
 const POST = 'POST /api/order HTTP/1.1\r\nHost: a\r\n'
 const body = '{"id":"raw","item":"widget"}'
 
-/** Requests that no HTTP client would send. */
+/** Requests that no HTTP client sends. */
 const rawRequest = fc
   .oneof(
     fc.constantFrom(
-      // A Host that is none.
+      // An invalid Host.
       'GET /api/hello HTTP/1.1\r\nHost: a b/../?@\r\nConnection: close\r\n\r\n',
       'GET /api/hello HTTP/1.1\r\nHost: [::1\r\nConnection: close\r\n\r\n',
       'GET /api/hello HTTP/1.1\r\nHost: a:99999\r\nConnection: close\r\n\r\n',
       'GET /api/hello HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n',
-      // Lengths that are not the body's.
+      // Wrong lengths.
       `${POST}Content-Length: 5\r\n\r\n${body}`,
       `${POST}Content-Length: 500\r\n\r\n${body}`,
       `${POST}Content-Length: -1\r\n\r\n${body}`,
@@ -163,7 +163,7 @@ const rawRequest = fc
       `${POST}Content-Length: ${body.length}, 5\r\n\r\n${body}`,
       `${POST}Content-Length: 33000\r\nExpect: 100-continue\r\n\r\n`,
       `${POST}\r\n${body}`,
-      // Bodies in chunks, and in both ways at once.
+      // Chunked bodies, and bodies with both framings.
       `${POST}Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
       `${POST}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n`,
       `${POST}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n`,
@@ -172,7 +172,7 @@ const rawRequest = fc
       `${POST}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`,
       // Requests within requests.
       `${POST}Content-Length: ${body.length}\r\n\r\n${body}GET /api/hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
-      // What is hardly HTTP.
+      // Barely HTTP.
       'GET /api/hello\r\n\r\n',
       'GET /api/hello HTTP/1.0\r\n\r\n',
       'GET /api/hello HTTP/1.1\r\n\r\n',
@@ -190,7 +190,7 @@ const rawRequest = fc
       `GET /api/hello HTTP/1.1\r\nHost: a\r\n${'x: y\r\n'.repeat(5000)}\r\n`,
       `GET /api/hello HTTP/1.1\r\nHost: a\r\nx: ${'y'.repeat(70_000)}\r\n\r\n`,
     ),
-    // Headers that want to be two, and bytes that are nothing at all.
+    // Header injection, and random bytes.
     hostileText.map(
       (text) => `${POST}Idempotency-Key: ${text}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
     ),
@@ -215,7 +215,7 @@ it(
             statuses.set(status, (statuses.get(status) ?? 0) + 1)
             expect(status).toBeGreaterThanOrEqual(200)
             expect(status).toBeLessThan(500)
-            // Nothing of the inside comes out: no stack, no path.
+            // No internal details: no stack, no path.
             expect(text).not.toMatch(/\n\s+at |node_modules|dist\/main/)
           }
         }),
@@ -236,7 +236,7 @@ it(
     const port = Number(new URL(host.url).port)
     await fc.assert(
       fc.asyncProperty(batch(rawRequest), async (requests) => {
-        // Many of them leave the server waiting for more: that is its right.
+        // After many of them the server waits for more bytes, which is correct.
         const answers = await Promise.all(requests.map((bytes) => exchange(port, bytes, 300)))
         for (const { statuses } of answers) {
           for (const status of statuses) expect(status).toBeLessThan(500)
@@ -309,7 +309,7 @@ it(
   FUZZ_TIMEOUT_MS,
 )
 
-/** Waits until nothing is left on `orders`; it is stuck when nothing leaves for a while. */
+/** Waits until `orders` is empty. Fails if no message leaves for a while. */
 async function untilEmpty(): Promise<void> {
   let least = Number.POSITIVE_INFINITY
   for (let idle = 0; idle < 150; idle++) {
@@ -322,7 +322,7 @@ async function untilEmpty(): Promise<void> {
   throw new Error(`${least} messages stay on orders; the host printed:\n${host.output().slice(-1000)}`)
 }
 
-/** The order that a message asks for, or undefined when it is none. */
+/** The order in a message, or undefined if it is not valid. */
 function draftOf(text: string): OrderDraft | undefined {
   if (text.startsWith('!')) return undefined
   try {
@@ -333,7 +333,7 @@ function draftOf(text: string): OrderDraft | undefined {
   }
 }
 
-it('has logged no line that an attacker wrote, and nothing that steers a terminal', () => {
+it('has logged no line that an attacker wrote, and no terminal control sequences', () => {
   const output = host.output()
   expect(output.replaceAll(/[\n\r\t]/g, '')).not.toMatch(/\p{Cc}/u)
   const lines = output.split(/\r?\n|\r|\u2028|\u2029|\u0085/)
@@ -347,8 +347,8 @@ it('has logged no line that an attacker wrote, and nothing that steers a termina
 })
 
 it('has not crashed, nor grown', () => {
-  // What failed while storage was too busy was tried again; nothing else in the app may fail. Before the app's turn,
-  // @azure/functions itself fails on a message nested thousands deep (`toCamelCaseValue` of its metadata recurses): the
+  // Failures while storage was too busy were retried; nothing else in the app may fail. Before the app is called,
+  // @azure/functions itself fails on a message that nests thousands of levels deep (`toCamelCaseValue` of its metadata recurses): the
   // host tries it ten times, then puts it on orders-poison.
   const failures = host
     .output()
@@ -364,6 +364,6 @@ it('has not crashed, nor grown', () => {
   report(
     `memory of host and worker: ${memoryBefore.toFixed(0)} MiB early, ${after.toFixed(0)} MiB at the end`,
   )
-  // Node's own heap breathes; a leak of the bodies would be far beyond.
+  // The size of Node's heap varies; a leak of the bodies would be much larger.
   expect(after - memoryBefore).toBeLessThan(200)
 })

@@ -9,8 +9,8 @@ import { startHost, type TestHost } from 'testkit/hostProcess'
 import { BODY_WAYS, sendEndlessly } from '../support/bodies.ts'
 import { testStorage, type TestStorage } from '../support/storage.ts'
 
-// The built app, as it is deployed, on a real host process with a real Azurite: every function is triggered by its
-// event, and by nothing else.
+// The built app, as it is deployed, on a real host process with a real Azurite: every function is triggered by its event and
+// by no other.
 
 let azurite: Azurite
 let app: Awaited<ReturnType<typeof unpackedApp>>
@@ -50,7 +50,7 @@ async function request(path: string, init: RequestInit = {}): Promise<Answer> {
   try {
     json = JSON.parse(text) as Record<string, unknown>
   } catch {
-    // Not every answer is JSON.
+    // Not every response is JSON.
   }
   return { status: response.status, headers: response.headers, text, json }
 }
@@ -122,14 +122,14 @@ describe('order', () => {
     expect((await get(String(answer.json['id']))).text).toBe(answer.text)
   })
 
-  it('answers a retry with the same bytes, and processes it once', async () => {
+  it('returns the same bytes to a retry, and processes the order once', async () => {
     const order = { id: id(), item: ' widget ', quantity: 3 }
     const first = await post(order)
     expect((await post({ ...order, item: 'widget' })).text).toBe(first.text)
     expect(await storage.entity(order.id)).toMatchObject({ item: 'widget', quantity: 3, status: 'processed' })
   })
 
-  it('answers many at once under one id with one record', async () => {
+  it('returns one record to concurrent requests with one id', async () => {
     const order = { id: id(), item: 'widget' }
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) => post(order, i % 2 === 0 ? {} : { prefer: 'respond-async' })),
@@ -325,7 +325,7 @@ describe('each problem', () => {
     expect(errors.map(({ pointer }) => pointer)).toEqual(expect.arrayContaining(pointers))
   })
 
-  it('order-conflict: 409, and the first order stays', async () => {
+  it('order-conflict: 409, and the first order is unchanged', async () => {
     const order = { id: id(), item: 'widget' }
     const first = await post(order)
     expectProblem(await post({ ...order, quantity: 2 }), 409, 'order-conflict')
@@ -387,7 +387,7 @@ describe('each problem', () => {
 })
 
 describe('orderProcessor', () => {
-  it('is triggered by a message on the queue, and says so in the log', async () => {
+  it('is triggered by a message on the queue, and logs it', async () => {
     const order = { id: id(), item: 'widget', quantity: 5 }
     await storage.push(JSON.stringify(order))
     expect(await untilProcessed(order.id)).toMatchObject({ ...order, message: 'Order for widget processed!' })
@@ -397,12 +397,12 @@ describe('orderProcessor', () => {
     await host.waitForOutput(new RegExp(`"outcome":"processed".*"orderId":"${order.id}"`))
   })
 
-  it("takes the queue message's id for an order without one", async () => {
+  it('uses the id of the queue message for an order without one', async () => {
     const messageId = await storage.push('{"item":"widget"}')
     expect(await untilProcessed(messageId)).toMatchObject({ id: messageId, item: 'widget' })
   })
 
-  it('cannot be misled by fields that look like its metadata', async () => {
+  it('ignores fields that are named like its metadata', async () => {
     const order = id()
     const message = `{"dequeueCount":99,"id":"${order}","item":"x"}`
     await storage.push(message)
@@ -441,7 +441,7 @@ describe('orderProcessor', () => {
     expect(line).toMatch(reason)
   })
 
-  it('puts a conflicting message on orders-poison, and the first order stays', async () => {
+  it('puts a conflicting message on orders-poison, and the first order is unchanged', async () => {
     const order = { id: id(), item: 'widget' }
     const first = await post(order)
     const message = JSON.stringify({ ...order, item: 'gadget' })
@@ -462,13 +462,13 @@ describe('orderProcessor', () => {
     })
   })
 
-  it('goes on after all of that', async () => {
+  it('still works after all of that', async () => {
     const order = { id: id(), item: 'still here' }
     await storage.push(JSON.stringify(order))
     await untilProcessed(order.id)
   })
 
-  it('sends what never expires', async () => {
+  it('sends messages without expiry', async () => {
     const { peekedMessageItems } = await storage.poison.peekMessages({ numberOfMessages: 32 })
     const byTheApp = peekedMessageItems.filter(({ messageText }) => !messageText.startsWith('not base64'))
     expect(byTheApp.length).toBeGreaterThan(5)
@@ -476,13 +476,13 @@ describe('orderProcessor', () => {
   })
 })
 
-describe('with storage away', () => {
-  it('hello answers, and an order is answered 503 with its id', async () => {
+describe('while storage is unavailable', () => {
+  it('hello responds, and an order gets 503 with its id', async () => {
     const lonely = await startHost({
       folder: app.folder,
       environment: {
         AzureWebJobsStorage: azurite.connectionString.replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:9'),
-        // Core Tools ends without storage for its triggers; this is about HTTP.
+        // Core Tools stops if its triggers have no storage; this test is about HTTP.
         'AzureWebJobs.orderProcessor.Disabled': 'true',
       },
     })

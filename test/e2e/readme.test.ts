@@ -8,7 +8,7 @@ import { startHost } from 'testkit/hostProcess'
 import { unpackedApp } from 'testkit/unpackedApp'
 import { ROOT } from '../../scripts/build.ts'
 
-// The README's tour, pasted into a shell in one go: everything it says is printed, and nothing else.
+// The tour of the README, pasted into a shell in one go: it prints what the README shows, and nothing else.
 
 const ESCAPED = /[.*+?^${}()|[\]\\]/g
 
@@ -22,7 +22,7 @@ function pattern(line: string): RegExp {
   return new RegExp(`^${line.replaceAll(ESCAPED, '\\$&').replaceAll('…', '.*')}$`)
 }
 
-it('runs as it is written, and prints what it says', async () => {
+it('the tour prints what the README shows', async () => {
   const readme = await readFile(`${ROOT}/README.md`, 'utf8')
   const commands = blocks(readme, 'sh tour').join('')
   const expected = blocks(readme, 'text tour').join('').trimEnd().split('\n')
@@ -42,17 +42,17 @@ it('runs as it is written, and prints what it says', async () => {
       timeout: 120_000,
     })
     const ended = once(shell, 'exit')
-    // What is printed appears in a terminal together, in the order of the commands.
+    // As in a terminal: standard output and errors in the order of the commands.
     const here = commands
       .replaceAll('localhost:7071', new URL(host.url).host)
-      // A progress meter is shown only where the output is no terminal.
-      .replaceAll('curl -w', 'curl -sS -w')
+      // curl shows a progress meter only if its output is not a terminal.
+      .replaceAll(/curl -(f?w)/g, 'curl -sS -$1')
     shell.stdin.end(`exec 2>&1\n${here}`)
     const printed = (await text(shell.stdout)).trimEnd().split('\n')
     await ended
     const matched = printed.map((line, i) => (pattern(expected[i] ?? '').test(line) ? expected[i] : line))
     expect(matched).toStrictEqual(expected)
-    // The retry's record is the first one's, byte for byte.
+    // The retry returns the same record, byte for byte.
     expect(printed[3]).toBe(printed[2])
   } finally {
     await host.stop()

@@ -9,9 +9,9 @@ import { selfSignedCertificate } from '../support/certificate.ts'
 import { startHttpsProxy, type HttpsProxy } from '../support/httpsProxy.ts'
 import { startManagedIdentity, type ManagedIdentity } from '../support/managedIdentity.ts'
 
-// The identity-based settings against a storage that takes tokens: Azurite with OAuth, which it has over HTTPS alone,
-// with a certificate made here. The tokens come from a stand-in of the platform's managed identity endpoint, through the
-// real @azure/identity. What only Azure can show, the roles of the identity, is not tested here.
+// The identity-based settings with a storage that requires tokens: Azurite with OAuth, which it supports only over HTTPS, with a
+// certificate that is created here. The tokens come from a fake of the platform's managed identity endpoint, through the real
+// @azure/identity. The roles of the identity exist only in Azure and are not tested here.
 
 jest.setTimeout(60_000)
 
@@ -54,7 +54,7 @@ const serviceUris = () => ({
   AzureWebJobsStorage__credential: 'managedidentity',
 })
 
-/** Runs the order service in a process of its own. Answers the records it then reads. */
+/** Runs the order service as a process. Returns the records that it reads. */
 async function placeOrders(settings: Readonly<Record<string, string>>): Promise<unknown> {
   const script = path.join(import.meta.dirname, '../support/identityOrders.ts')
   const environment = {
@@ -93,7 +93,7 @@ describe('the identity-based settings', () => {
     for (const { clientId } of identity.requests) expect(clientId).toBe(CLIENT_ID)
   })
 
-  it('are of no use without the identity', async () => {
+  it('fail without the identity', async () => {
     const settings = { ...serviceUris(), IDENTITY_HEADER: 'somebody else' }
     await expect(placeOrders(settings)).rejects.toThrow('StorageUnavailableError')
     expect(identity.requests.length).toBeGreaterThan(0)
@@ -110,7 +110,7 @@ describe('the identity-based settings', () => {
     let proxy: HttpsProxy
 
     beforeEach(async () => {
-      // In place of Azure's names: the client libraries go where HTTPS_PROXY says, with the names unchanged.
+      // The client libraries use HTTPS_PROXY, with Azure's host names unchanged.
       proxy = await startHttpsProxy((host) =>
         host === `${ACCOUNT}.queue.core.windows.net:443`
           ? azurite.ports.queue
@@ -128,7 +128,7 @@ describe('the identity-based settings', () => {
         AzureWebJobsStorage__credential: 'managedidentity',
         AzureWebJobsStorage__clientId: CLIENT_ID,
         HTTPS_PROXY: proxy.url,
-        // The identity's endpoint is not to be asked through the proxy, here as in Azure.
+        // Requests to the identity endpoint bypass the proxy, as in Azure.
         NO_PROXY: '127.0.0.1',
       }
       expect(await placeOrders(settings)).toStrictEqual(records)

@@ -13,7 +13,7 @@ import { testStorage, type TestStorage } from '../support/storage.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
 
-// Each command is a process of its own.
+// Each command runs as a process.
 jest.setTimeout(60_000)
 
 let azurite: Azurite
@@ -61,7 +61,7 @@ async function poison(args: readonly string[], connectionString?: string): Promi
   return { code, out, error }
 }
 
-/** Puts a text on the poison queue, and answers the message's id. `seconds` is its time to live. */
+/** Puts a text on the poison queue and returns the message's id. `seconds` is its time to live. */
 async function raw(message: string, seconds = -1): Promise<string> {
   return (await storage.poison.sendMessage(message, { messageTimeToLive: seconds })).messageId
 }
@@ -91,7 +91,7 @@ async function listed(...flags: string[]): Promise<readonly Listed[]> {
     .map((line) => JSON.parse(line) as Listed)
 }
 
-/** Takes every message off a queue: its text, and whether it expires. */
+/** Removes every message from a queue. Returns their texts and whether they expire. */
 async function drain(queue: QueueClient): Promise<{ readonly text: string; readonly expires: boolean }[]> {
   const drained = []
   for (;;) {
@@ -109,17 +109,17 @@ async function count(queue: QueueClient): Promise<number> {
 }
 
 let made = 0
-/** An order id of this test's own. */
+/** A unique order id. */
 const newId = (name: string) => `${name}-${++made}`
 
 describe('poison list', () => {
-  it('says that the queue is empty, also while there is none', async () => {
+  it('reports an empty queue, also if the queue does not exist', async () => {
     expect(await poison(['list'])).toStrictEqual({ code: 0, out: 'orders-poison is empty.\n', error: '' })
     await storage.poison.delete()
     expect(await poison(['list'])).toStrictEqual({ code: 0, out: 'orders-poison is empty.\n', error: '' })
   })
 
-  it('says for every message what would become of it today', async () => {
+  it('reports for every message what would happen to it now', async () => {
     const done = newId('done')
     const accepted = newId('accepted')
     const fresh = newId('fresh')
@@ -163,7 +163,7 @@ describe('poison list', () => {
     expect(reasons[5]).toContain('/item must not be empty; /colour is not a field of an order')
   })
 
-  it('says when each message came, and when it expires', async () => {
+  it('shows when each message was inserted and when it expires', async () => {
     const id = await poisoned('{"item":"widget"}', 3600)
     await poisoned('{"item":"widget"}')
     const [first, second] = [...(await listed())].sort(({ messageId }) => (messageId === id ? -1 : 1))
@@ -174,19 +174,19 @@ describe('poison list', () => {
     expect(out).toContain(' never ')
   })
 
-  it('shows more messages than storage hands out at a time, and leaves each as it was', async () => {
+  it('shows more messages than one storage request returns, and leaves each unchanged', async () => {
     const texts = Array.from({ length: 100 }, (_, index) =>
       base64(`{"item":"widget","quantity":${index + 1}}`),
     )
     for (const message of texts) await raw(message)
     expect(await listed()).toHaveLength(100)
-    // At once again: nothing stays hidden.
+    // Immediately again: no message stays hidden.
     expect((await listed()).every(({ dequeueCount }) => dequeueCount === 1)).toBe(true)
     const left = (await drain(storage.poison)).map((message) => message.text)
     expect(left.sort()).toStrictEqual(texts.sort())
   })
 
-  it('gives a message back by itself when it is killed', async () => {
+  it('releases messages when it is killed', async () => {
     for (let index = 0; index < 64; index++) await poisoned('{"item":"widget"}')
     const child = start(['list', '--hold', '1'])
     const closed = once(child, 'close')
@@ -201,7 +201,7 @@ describe('poison list', () => {
     expect(await listed()).toHaveLength(64)
   })
 
-  it('says how many messages somebody else has', async () => {
+  it('reports how many messages are held by another consumer', async () => {
     await poisoned('{"item":"widget"}')
     await storage.poison.receiveMessages({ visibilityTimeout: 60 })
     const { code, out, error } = await poison(['list'])
@@ -211,7 +211,7 @@ describe('poison list', () => {
 
   const hostile = 'x\u001b[2J\u001b]0;title\u0007\r\nMESSAGE forged\u202e\u2028\u0085\\'
 
-  it('prints a line per message, in which no text steers the terminal', async () => {
+  it('prints one line per message, without terminal control sequences', async () => {
     await poisoned(`${hostile}not json`)
     await poisoned(JSON.stringify({ item: 'x', [hostile]: 1 }))
     await raw(hostile.replaceAll(/\p{Cc}/gu, '!'))
@@ -234,7 +234,7 @@ describe('poison list', () => {
     expect(await listed('--full')).toMatchObject([{ text: '{\ufffd', base64: 'e/8=' }])
   })
 
-  it('lets its reader stop reading', async () => {
+  it('exits quietly when its output is closed', async () => {
     for (let index = 0; index < 40; index++) await poisoned(JSON.stringify({ item: 'x'.repeat(30_000) }))
     const child = start(['list', '--full'])
     const closed = once(child, 'close')
@@ -245,7 +245,7 @@ describe('poison list', () => {
 })
 
 describe('poison keep', () => {
-  it('sends what would expire again, without expiry and byte for byte, and leaves the rest', async () => {
+  it('sends messages with an expiry again without one, byte for byte, and leaves the rest', async () => {
     const texts = [base64('{"item":"a"}'), 'raw <text> & "more"  ', base64(Uint8Array.of(0, 255)), '']
     for (const message of texts) await raw(message, 3600)
     const eternal = await poisoned('{"item":"for ever"}')
@@ -259,7 +259,7 @@ describe('poison keep', () => {
     )
   })
 
-  it('says what it cannot copy exactly, and leaves it', async () => {
+  it('reports messages that it cannot copy exactly, and leaves them', async () => {
     const id = await raw('raw\r\ntext', 3600)
     const { code, out, error } = await poison(['keep'])
     expect({ code, error }).toStrictEqual({ code: 1, error: '1 message still going to expire.\n' })
@@ -267,7 +267,7 @@ describe('poison keep', () => {
     expect(await listed()).toMatchObject([{ messageId: id }])
   })
 
-  it('reads Base64 in lines, as the host does', async () => {
+  it('accepts Base64 with line breaks, as the host does', async () => {
     const id = newId('lines')
     const encoded = base64(JSON.stringify({ id, item: 'widget' }))
     await raw(`${encoded.slice(0, 8)}\r\n${encoded.slice(8)}\r\n`, 3600)
@@ -278,7 +278,7 @@ describe('poison keep', () => {
 })
 
 describe('poison redrive', () => {
-  it('asks which messages are meant', async () => {
+  it('requires a selection of messages', async () => {
     for (const flags of [[], ['--all', '--fixed'], ['--id', 'x', '--all']]) {
       const { code, error } = await poison(['redrive', ...flags])
       expect({ code, error: error.split('\n')[0] }).toStrictEqual({
@@ -304,7 +304,7 @@ describe('poison redrive', () => {
     expect(await listed()).toMatchObject([{ messageId: other }])
   })
 
-  it('takes the id of a message, too', async () => {
+  it('also accepts the id of a message', async () => {
     const id = newId('twice')
     const first = await poisoned(JSON.stringify({ id, item: 'widget' }))
     const second = await poisoned(JSON.stringify({ id, item: 'widget' }))
@@ -318,7 +318,7 @@ describe('poison redrive', () => {
     expect(error).toMatch(/^No message on orders-poison has the id nobody\./)
   })
 
-  /** One message of each kind, by what would become of it. */
+  /** One message of each kind, by its verdict. */
   async function oneOfEach() {
     const [done, fresh, faulty] = [newId('done'), newId('fresh'), newId('faulty')]
     await service.place({ id: done, item: 'widget', quantity: 1 })
@@ -338,7 +338,7 @@ describe('poison redrive', () => {
     return Object.keys(messages).filter((name) => there.has(messages[name] ?? ''))
   }
 
-  it('moves with --fixed what would succeed or is processed already, and says why the rest stays', async () => {
+  it('moves with --fixed what would succeed or is already processed, and reports why the rest stays', async () => {
     const messages = await oneOfEach()
     const { code, out } = await poison(['redrive', '--fixed'])
     expect(code).toBe(0)
@@ -376,10 +376,10 @@ describe('poison redrive', () => {
     expect(await drain(storage.orders)).toStrictEqual([{ text: base64('{"item":"widget"}'), expires: false }])
   })
 
-  it('does not chase what comes back while it runs', async () => {
+  it('does not process messages that come back while it runs', async () => {
     const message = JSON.stringify({ id: newId('back'), item: '' })
     for (let index = 0; index < 40; index++) await poisoned(message)
-    // As the app does with such a message: from orders straight to orders-poison.
+    // As the app does with such a message: from orders directly to orders-poison.
     const stopping = new AbortController()
     const app = (async () => {
       while (!stopping.signal.aborted) {
@@ -387,7 +387,7 @@ describe('poison redrive', () => {
         await delay(5)
       }
     })()
-    // Messages that came within the second the command starts in are taken for old ones.
+    // Messages from the same second as the start of the command count as old.
     await delay(1000)
     const { out } = await poison(['redrive', '--all'])
     stopping.abort()
@@ -398,7 +398,7 @@ describe('poison redrive', () => {
     expect((await count(storage.poison)) + (await count(storage.orders))).toBe(40)
   })
 
-  it('loses nothing when it is killed in the middle, twenty times, and nothing is processed twice', async () => {
+  it('loses nothing and causes no double processing when it is killed twenty times', async () => {
     const messages = new Map<string, string>()
     let kills = 0
     for (let round = 0; kills < 20 && round < 60; round++) {
@@ -423,7 +423,7 @@ describe('poison redrive', () => {
     }
     expect(kills).toBe(20)
 
-    // What the last kill hid comes back after a second.
+    // Messages that the last kill left hidden are visible after a second.
     await delay(1500)
     expect(await poison(['redrive', '--all'])).toMatchObject({ code: 0, error: '' })
     expect(await count(storage.poison)).toBe(0)
@@ -446,7 +446,7 @@ describe('poison redrive', () => {
 })
 
 describe('poison drop', () => {
-  it('needs to know which message', async () => {
+  it('requires a selection of messages', async () => {
     const { code, error } = await poison(['drop', '--yes'])
     expect({ code, error: error.split('\n')[0] }).toStrictEqual({
       code: 1,
@@ -454,7 +454,7 @@ describe('poison drop', () => {
     })
   })
 
-  it('deletes nothing unasked: with nobody to ask it wants --yes', async () => {
+  it('deletes nothing without confirmation: without a terminal it requires --yes', async () => {
     const id = await poisoned('hello')
     const { code, error } = await poison(['drop', '--id', id])
     expect({ code, error }).toStrictEqual({
@@ -464,7 +464,7 @@ describe('poison drop', () => {
     expect(await listed()).toHaveLength(1)
   })
 
-  it('deletes the one message that is meant, and no other', async () => {
+  it('deletes only the selected message', async () => {
     const id = await poisoned('hello')
     const other = await poisoned('hello')
     const { code, out } = await poison(['drop', '--id', id, '--yes'])
@@ -480,7 +480,7 @@ describe('poison drop', () => {
     expect(await listed()).toStrictEqual([])
   })
 
-  it('asks which one is meant when different messages name the order', async () => {
+  it('requires a message id when different messages name the order', async () => {
     const id = newId('different')
     const messages = [
       await poisoned(JSON.stringify({ id, item: '' })),
@@ -519,13 +519,13 @@ describe('poison drop', () => {
 })
 
 describe('poison', () => {
-  it('explains itself', async () => {
+  it('has a help text', async () => {
     const { code, out } = await poison(['--help'])
     expect(code).toBe(0)
     for (const word of ['list', 'keep', 'redrive', 'drop', '--as-new', '--force']) expect(out).toContain(word)
   })
 
-  it('refuses what it does not understand', async () => {
+  it('refuses unknown arguments', async () => {
     const commands = [
       [],
       ['purge'],
@@ -538,7 +538,7 @@ describe('poison', () => {
     expect(results.map(({ code }) => code)).toStrictEqual(commands.map(() => 1))
   })
 
-  it('says in one line that storage is away', async () => {
+  it('reports in one line that storage is unavailable', async () => {
     const away = azurite.connectionString.replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:9')
     for (const args of [['list'], ['keep'], ['redrive', '--all'], ['drop', '--id', 'x', '--yes']]) {
       const { code, out, error } = await poison(args, away)

@@ -55,14 +55,14 @@ const processed = (): ProcessedOrder => ({
 })
 
 describe('the order records, in a table', () => {
-  it('is made on first use', async () => {
+  it('is created on first use', async () => {
     await behind.table.deleteTable()
     expect(await storage.records.read(id)).toBeUndefined()
     expect(await storage.records.create(accepted())).toStrictEqual({ written: true })
     expect((await storage.records.read(id))?.record).toStrictEqual(accepted())
   })
 
-  it('is made once when many ask for it at once', async () => {
+  it('is created once by concurrent requests', async () => {
     await behind.table.deleteTable()
     const results = await Promise.all(
       Array.from({ length: 20 }, (_, i) => storage.records.create({ ...accepted(), id: `${id}-${i}` })),
@@ -141,19 +141,19 @@ describe('the order records, in a table', () => {
     for (const partition of partitions) expect(partition).toMatch(/^[0-9a-f]{2}$/)
   })
 
-  it('has nothing to read where nothing was written', async () => {
+  it('returns nothing where nothing was written', async () => {
     await storage.records.create(accepted())
     expect(await storage.records.read(`${id}-other`)).toBeUndefined()
     expect(await storage.records.read(id.toUpperCase())).toBeUndefined()
   })
 
-  it('creates no record where there is one', async () => {
+  it('does not create a record that exists', async () => {
     await storage.records.create(accepted())
     expect(await storage.records.create(processed())).toMatchObject({ written: false })
     expect((await storage.records.read(id))?.record).toStrictEqual(accepted())
   })
 
-  it('lets one of many concurrent creations through', async () => {
+  it('lets one of many concurrent creates succeed', async () => {
     const results = await Promise.all(
       Array.from({ length: 30 }, (_, i) => storage.records.create({ ...processed(), quantity: i + 1 })),
     )
@@ -172,7 +172,7 @@ describe('the order records, in a table', () => {
     expect((await storage.records.read(id))?.record).toStrictEqual(processed())
   })
 
-  it('lets one of many concurrent replacements through', async () => {
+  it('lets one of many concurrent replacements succeed', async () => {
     await storage.records.create(accepted())
     const etag = (await storage.records.read(id))?.etag ?? ''
     const results = await Promise.all(
@@ -196,7 +196,7 @@ describe('the order records, in a table', () => {
     expect((await storage.records.read(id))?.record.item).toBe(item)
   })
 
-  it('refuses to read what is no record', async () => {
+  it('refuses to read an invalid record', async () => {
     await behind.table.createEntity({ partitionKey: partitionKey(id), rowKey: id, status: 'lost' })
     await expect(storage.records.read(id)).rejects.toThrow()
   })
@@ -225,18 +225,18 @@ describe('the queues', () => {
     },
   )
 
-  it('take a message of 48 KiB, which is what 64 KiB of Base64 hold', async () => {
+  it('accept a message of 48 KiB, which is 64 KiB as Base64', async () => {
     const message = Buffer.alloc(48 * 1024, 0xa5)
     await storage.queues.poison(message)
     expect(Buffer.from((await only(behind.poison))?.messageText ?? '', 'base64')).toStrictEqual(message)
   })
 
-  it('say so when they do not take a message', async () => {
+  it('report that a message was not accepted', async () => {
     await expect(storage.queues.poison(Buffer.alloc(65 * 1024))).rejects.toThrow()
   })
 })
 
-describe('storage that is away', () => {
+describe('unavailable storage', () => {
   let away: OrderStorage
   let service: OrderService
 
@@ -255,7 +255,7 @@ describe('storage that is away', () => {
     await expect(away.queues.poison(Uint8Array.of(1))).rejects.toThrow()
   })
 
-  it('leaves the outcome of an order unknown, and says which order', async () => {
+  it('leaves the outcome of an order unknown, and names the order', async () => {
     await expect(service.place({ item: 'widget', quantity: 1 })).rejects.toMatchObject({
       name: 'StorageUnavailableError',
       id,
@@ -265,7 +265,7 @@ describe('storage that is away', () => {
 })
 
 describe('the service over real storage', () => {
-  it('processes an order once, whoever asks for it, however many at once', async () => {
+  it('processes an order once, however many concurrent requests there are', async () => {
     const services = Array.from({ length: 4 }, () =>
       createService({ ...storage, now: () => new Date(), newId: () => 'never' }),
     )
@@ -287,6 +287,6 @@ describe('the service over real storage', () => {
   })
 })
 
-test('without settings, storage says which ones it needs', async () => {
+test('without settings, the error names the settings that storage needs', async () => {
   await expect(storageClients({})).rejects.toThrow('AzureWebJobsStorage__accountName')
 })

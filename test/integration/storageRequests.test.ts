@@ -10,7 +10,7 @@ import { azureStorage } from '../../src/storage/azure.ts'
 import { connectionString, startAzurite, type Azurite } from 'testkit/azurite'
 import { startFaultProxy, type FaultProxy } from 'testkit/faultProxy'
 
-// A storage request is what an order costs: in time, and on the bill. They are counted on the wire.
+// Storage requests determine the time and the cost of an order. They are counted on the wire.
 let azurite: Azurite
 const proxies: FaultProxy[] = []
 let service: OrderService
@@ -33,7 +33,7 @@ beforeAll(async () => {
   const ports = { blob, queue: await counted('queue'), table: await counted('table') }
   const storage = await azureStorage({ AzureWebJobsStorage: connectionString(ports) })
   service = createService({ ...storage, now: () => new Date(), newId: randomUUID })
-  // The first order of all finds no table, and no queue.
+  // The very first order creates the table and the queue.
   await accept({ item: 'the first', quantity: 1 })
 }, 60_000)
 
@@ -51,7 +51,7 @@ beforeEach(() => {
 const context = () => new InvocationContext({ functionName: 'order', logHandler: () => undefined })
 const url = 'http://localhost:7071/api/order'
 
-/** Posts an order. Answers the status. */
+/** Posts an order. Returns the status. */
 async function post(body: Partial<Order>, headers: Record<string, string> = {}): Promise<number | undefined> {
   const request = new HttpRequest({ method: 'POST', url, headers, body: { string: JSON.stringify(body) } })
   return (await withProblems(orderHandler(service))(request, context())).status
@@ -59,7 +59,7 @@ async function post(body: Partial<Order>, headers: Record<string, string> = {}):
 
 const accept = (body: Partial<Order>) => post(body, { prefer: 'respond-async' })
 
-/** Asks for an order. Answers the status. */
+/** Gets an order. Returns the status. */
 async function get(id: string): Promise<number | undefined> {
   const request = new HttpRequest({ method: 'GET', url: `${url}/${encodeURIComponent(id)}`, params: { id } })
   return (await withProblems(orderStatusHandler(service))(request, context())).status
@@ -107,7 +107,7 @@ describe('an order accepted over HTTP', () => {
     expect(requests).toEqual(['POST queue', 'POST table'])
   })
 
-  it('makes three when it has one: somebody may have used it', async () => {
+  it('makes three when it has one, because the id may be in use', async () => {
     await accept(order)
     expect(requests).toEqual(['GET table', 'POST queue', 'POST table'])
   })
@@ -141,8 +141,8 @@ describe('a delivery from the queue', () => {
   })
 })
 
-describe('a look-up', () => {
-  it('makes one storage request, and none for what can be no id', async () => {
+describe('a GET of an order', () => {
+  it('makes one storage request, and none for an invalid id', async () => {
     await post(order)
     requests = []
     expect(await get(order.id)).toBe(200)

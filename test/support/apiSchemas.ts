@@ -2,7 +2,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import openapi from '../../src/http/openapi.json' with { type: 'json' }
 
-/** The schemas of the API's description, as functions that check values. */
+/** The schemas of the OpenAPI description, as validation functions. */
 export interface ApiSchemas {
   /** The schema at a JSON pointer into the description. */
   byPointer(pointer: string): ValidateFunction
@@ -11,13 +11,13 @@ export interface ApiSchemas {
 /**
  * Compiles the schemas of the API's description.
  *
- * @param strict whether an object may have no other properties than those described: a client must put up with more,
- * but what this app answers today is described
+ * @param strict whether objects must not have properties that are not described. Clients must accept more, but the responses
+ * of this version are fully described
  */
 export function apiSchemas({ strict }: { readonly strict: boolean }): ApiSchemas {
   const ajv = new Ajv2020({ allErrors: true, strict: true, strictRequired: false })
   formats.default(ajv)
-  // What OpenAPI adds to JSON Schema. `discriminator` says what `oneOf` says; the others hold schemas.
+  // Keywords that OpenAPI adds to JSON Schema. `discriminator` repeats `oneOf`; the others contain schemas.
   ajv.addVocabulary(['discriminator', ...Object.keys(openapi)])
   const id = 'urn:orders:openapi'
   ajv.addSchema({ ...(strict ? closed(openapi) : openapi), $id: id }, id, true, false)

@@ -7,7 +7,7 @@ export interface Certificate {
 }
 
 /**
- * Makes a self-signed TLS certificate that is good for a day: Node can sign but writes no certificates, and not every
+ * Creates a self-signed TLS certificate that is valid for a day. Node can sign but not write certificates, and not every
  * machine has openssl. RFC 5280 §4.1 for the fields, X.690 for their encoding (DER).
  *
  * @param names DNS names and IPv4 addresses it is for

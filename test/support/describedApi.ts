@@ -3,14 +3,14 @@ import type { ValidateFunction } from 'ajv/dist/2020.js'
 import openapi from '../../src/http/openapi.json' with { type: 'json' }
 import { apiSchemas } from './apiSchemas.ts'
 
-/** An answer of the app. Names of headers are in lower case. */
+/** A response of the app. Header names are in lower case. */
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly text: string
 }
 
-/** An operation, as the API's description has it. */
+/** An operation of the OpenAPI description. */
 export interface Operation {
   readonly operationId: string
   readonly method: string
@@ -19,15 +19,15 @@ export interface Operation {
   readonly anonymous: boolean
 }
 
-/** The API's description, to hold answers against. */
+/** The OpenAPI description, to check responses against. */
 export interface DescribedApi {
   readonly operations: readonly Operation[]
   operation(operationId: string): Operation
   /** The schema of an operation's JSON body. */
   requestBody(operationId: string): ValidateFunction
-  /** Throws unless the description has this answer to the operation, and remembers that it was seen. */
+  /** Throws unless this response is described for the operation, and remembers that it was seen. */
   expectDescribed(operationId: string, answer: Answer): void
-  /** The answers that the description has and that were not seen: `order 503`. */
+  /** The described responses that were not seen: `order 503`. */
   notSeen(): readonly string[]
 }
 
@@ -44,7 +44,7 @@ interface Part {
 
 const escaped = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1')
 
-/** A part of a part, behind its reference. */
+/** A part of a part, with its `$ref` resolved. */
 function member({ pointer, value }: Part, name: string): Part | undefined {
   const inner = (value as Readonly<Record<string, unknown>>)[name]
   return inner === undefined ? undefined : target({ pointer: `${pointer}/${escaped(name)}`, value: inner })
@@ -68,7 +68,7 @@ function members(part: Part | undefined): readonly (readonly [string, Part])[] {
   })
 }
 
-/** Reads the API's description. Objects may have no field that it does not have. */
+/** Reads the OpenAPI description. Objects must not have fields that are not described. */
 export function describedApi(): DescribedApi {
   const schemas = apiSchemas({ strict: true })
   const validators = new Map<string, ValidateFunction>()

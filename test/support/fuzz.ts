@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** How many cases all fuzz tests make together: `FUZZ_CASES`, else 20,000. */
+/** The number of cases of all fuzz tests together: `FUZZ_CASES`, or 20,000. */
 export const FUZZ_CASES = Number(process.env['FUZZ_CASES'] ?? 20_000)
 
 /** The cases of each test. */
@@ -9,24 +9,24 @@ export const CASES = {
   http: Math.ceil(FUZZ_CASES * 0.1),
   /** Over a real queue, to a running host. */
   queue: Math.ceil(FUZZ_CASES * 0.02),
-  /** Straight into the handlers. */
+  /** Directly to the handlers. */
   handlers: Math.ceil(FUZZ_CASES * 0.88),
 }
 
-/** Milliseconds a fuzz test may take: it ends what hangs, and measures nothing. */
+/** Timeout of a fuzz test in milliseconds, for hangs only. */
 export const FUZZ_TIMEOUT_MS = 240_000 + FUZZ_CASES * 20
 
-/** What only an attacker writes. A line of the log that it stands in must be a line that the app wrote. */
+/** A marker in attacks. A log line that contains it must be one that the app wrote. */
 export const MARKER = 'F0RGED'
 
-/** Lines as the host and the app write them, for texts that want to be taken for one. */
+/** Lines in the format of the host and the app, for texts that imitate them. */
 const forgedLines = [
   `[2026-01-02T03:04:05.678Z] Executed 'Functions.order' (Succeeded, Id=${MARKER}, Duration=1ms)`,
   `{"event":"order","outcome":"processed","orderId":"${MARKER}"}`,
   `\u001b[2K\u001b[1A${MARKER}`,
 ]
 
-/** Texts that have broken other services. */
+/** Texts that have caused errors in other services. */
 const trickTexts = fc.oneof(
   fc.constantFrom(
     '..',
@@ -85,14 +85,14 @@ export function seldom<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefine
   return fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
 }
 
-/** Ids of few orders, so that cases meet each other's records. */
+/** A small set of ids, so that cases use each other's records. */
 const validId = fc.constantFrom('a', 'b', 'c-1', 'D_2', 'z'.repeat(64))
 
 export const anyId = fc.oneof(validId, hostileText)
 
 const validItem = fc.constantFrom('widget', 'gadget', 'ü😀', ' widget ')
 
-/** Numbers as JSON texts: JavaScript's own could not say most of them. */
+/** Numbers as JSON texts: most of them are not representable in JavaScript. */
 const numberText = fc.oneof(
   fc.constantFrom(
     '1',
@@ -141,12 +141,12 @@ const key = fc.oneof(
   { weight: 1, arbitrary: hostileText },
 )
 
-/** Objects that are nearly orders: keys missing, twice, strange; values of any kind. */
+/** Objects that are almost orders: missing, duplicate and strange keys; values of any kind. */
 const nearlyOrderText = fc
   .array(fc.tuple(key, valueText), { maxLength: 6 })
   .map((fields) => `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`)
 
-/** Orders as they should be. */
+/** Valid orders. */
 const orderText = fc
   .record(
     { id: validId, item: validItem, quantity: fc.integer({ min: 1, max: 2 }) },
@@ -154,14 +154,14 @@ const orderText = fc
   )
   .map((order) => JSON.stringify(order))
 
-/** Bodies and messages: JSON that is an order, nearly one or none; text; bytes. */
+/** Bodies and messages: JSON that is an order, almost one or none; text; bytes. */
 export const hostileBytes: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 3, arbitrary: orderText.map(utf8) },
   { weight: 4, arbitrary: nearlyOrderText.map(utf8) },
   { weight: 2, arbitrary: fc.oneof(hostileText, valueText).map(utf8) },
   { weight: 1, arbitrary: deepText.map(utf8) },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 64 }) },
-  // Cut off, with a byte order mark, in another encoding, with a bad byte inside.
+  // Truncated, with a byte order mark, in another encoding, with an invalid byte.
   {
     weight: 1,
     arbitrary: fc.tuple(orderText, fc.nat({ max: 40 })).map(([text, end]) => utf8(text.slice(0, end))),
@@ -225,7 +225,7 @@ const preferText = fc.oneof(
   headerText,
 )
 
-/** Headers that the app reads, and those that have confused others. */
+/** Headers that the app reads, and headers that have caused errors in other services. */
 export const hostileHeaders: fc.Arbitrary<Readonly<Record<string, string>>> = fc
   .record(
     {
@@ -262,7 +262,7 @@ export const hostileHeaders: fc.Arbitrary<Readonly<Record<string, string>>> = fc
   // fetch, and with it the library, trims them.
   .map((headers) => Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.trim()])))
 
-/** What a client may say of a body's length that is not it. Only a handler sees these; a server refuses most. */
+/** Wrong values of Content-Length. Only a handler sees these; a server refuses most. */
 export const hostileLength = fc.constantFrom(
   '0',
   '-1',
@@ -279,14 +279,14 @@ function utf8(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text)
 }
 
-/** What a test saw of the time answers took. */
+/** Response times in a test. */
 export interface Timings {
   add(milliseconds: number): void
   /** `p50 1 ms, p99 3 ms, longest 12 ms` */
   summary(): string
 }
 
-/** Collects how long answers took, for the report: no test stands or falls with it. */
+/** Collects response times for the report. No test depends on them. */
 export function timings(): Timings {
   const all: number[] = []
   return {

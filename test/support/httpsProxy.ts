@@ -3,16 +3,16 @@ import { createServer } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-/** A proxy that tunnels HTTPS to where it is told, whatever host is asked for. */
+/** A proxy that tunnels HTTPS to local ports, whatever host is requested. */
 export interface HttpsProxy {
   readonly url: string
-  /** `host:port` of every tunnel that was asked for. */
+  /** `host:port` of every requested tunnel. */
   readonly asked: readonly string[]
   stop(): Promise<void>
 }
 
 /**
- * Starts a proxy that stands in for the names of Azure: a tunnel to a host goes to a port of this machine instead.
+ * Starts a proxy that replaces Azure's hosts: a tunnel to a host goes to a local port instead.
  *
  * @param portOf the port for `host:port`; undefined refuses
  */

@@ -2,27 +2,27 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What was asked of the managed identity endpoint. */
+/** A request to the managed identity endpoint. */
 export interface TokenRequest {
   readonly resource: string | null
   readonly clientId: string | null
   readonly secret: string | undefined
 }
 
-/** A stand-in for the endpoint at which App Service and Functions hand out tokens of the managed identity. */
+/** A fake of the endpoint from which App Service and Functions apps get tokens of the managed identity. */
 export interface ManagedIdentity {
-  /** The variables by which the platform names the endpoint. */
+  /** The environment variables with which the platform announces the endpoint. */
   readonly environment: Readonly<Record<string, string>>
   readonly requests: readonly TokenRequest[]
   stop(): Promise<void>
 }
 
 /**
- * Starts the stand-in. Its tokens are signed by nobody.
+ * Starts the fake. Its tokens have no valid signature.
  *
  * https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
  *
- * @param options.audience of the tokens; without one, whatever is asked for
+ * @param options.audience audience of the tokens; by default the one that is requested
  */
 export async function startManagedIdentity(
   options: { readonly audience?: string } = {},
@@ -68,7 +68,7 @@ function jsonWebToken(audience: string, expires: number): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const claims = {
     aud: audience,
-    // Azurite looks at the beginning of the issuer.
+    // Azurite checks the beginning of the issuer.
     iss: 'https://sts.windows.net/00000000-0000-0000-0000-000000000000/',
     iat: expires - 7200,
     nbf: expires - 7200,

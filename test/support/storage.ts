@@ -3,20 +3,20 @@ import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
 import { ORDERS_QUEUE, ORDERS_TABLE, POISON_QUEUE } from '../../src/storage/names.ts'
 import { partitionKey } from '../../src/storage/tables.ts'
 
-/** What a test reads and writes of the app's storage, without the app. */
+/** Access to the app's storage for tests, without the app. */
 export interface TestStorage {
   readonly table: TableClient
   readonly orders: QueueClient
   readonly poison: QueueClient
   /** The stored entity of an order, or undefined. */
   entity(id: string): Promise<Record<string, unknown> | undefined>
-  /** Puts a message on `orders`, and makes the queue when it is missing. Answers the message's id. */
+  /** Sends a message to `orders`, and creates the queue if it is missing. Returns the message's id. */
   push(message: string | Uint8Array): Promise<string>
-  /** The messages on `orders-poison` now, decoded. */
+  /** The messages on `orders-poison`, decoded. */
   poisoned(): Promise<Buffer[]>
 }
 
-/** Clients of their own, on the storage at a connection string. */
+/** Access to the storage of a connection string. */
 export function testStorage(connectionString: string): TestStorage {
   const queues = QueueServiceClient.fromConnectionString(connectionString)
   const orders = queues.getQueueClient(ORDERS_QUEUE)

@@ -29,7 +29,7 @@ test('storage is loaded once, on first use', async () => {
   expect(load).toHaveBeenCalledTimes(1)
 })
 
-test('storage that could not be loaded is tried again, and until then every operation fails as its port says', async () => {
+test('a failed load of storage is retried, and until then every operation fails as its interface specifies', async () => {
   const broken = new Error('not configured')
   const load = jest.fn(() => Promise.resolve(memoryStorage())).mockRejectedValueOnce(broken)
   const { records } = lazyStorage(load)
@@ -81,7 +81,7 @@ test('the app loads outside a Functions host, where it registers nothing', async
   const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined)
   await import('../../src/main.ts')
   expect(warn).toHaveBeenCalled()
-  // It goes on to load what the functions do.
+  // It then loads the handlers.
   await new Promise((resolve) => setImmediate(resolve))
   const { warmUp } = await import('../../src/composition.ts')
   await warmUp()

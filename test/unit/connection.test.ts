@@ -45,7 +45,7 @@ describe('the storage settings', () => {
     })
   })
 
-  it('name the services themselves, which go before the account', () => {
+  it('name the services, which take precedence over the account', () => {
     const uris = {
       AzureWebJobsStorage__queueServiceUri: 'https://queues.example/',
       AzureWebJobsStorage__tableServiceUri: 'https://tables.example/',
@@ -81,14 +81,14 @@ describe('the storage settings', () => {
     ).toMatchObject({ kind: 'identity', clientId: 'c1' })
   })
 
-  it('are read whatever their case, as the host reads them', () => {
+  it('are case-insensitive, as in the host', () => {
     expect(storageConnection({ AZUREWEBJOBSSTORAGE__ACCOUNTNAME: 'shop' })).toMatchObject({
       queueServiceUri: 'https://shop.queue.core.windows.net',
     })
     expect(storageConnection({ azurewebjobsstorage: 'x=y' })).toMatchObject({ connectionString: 'x=y' })
   })
 
-  it('count for nothing when they are empty', () => {
+  it('are ignored when they are empty', () => {
     expect(
       storageConnection({
         AzureWebJobsStorage: '',
@@ -102,7 +102,7 @@ describe('the storage settings', () => {
     })
   })
 
-  it('are taken as a connection string when both ways are there, as the host does', () => {
+  it('prefer the connection string over the identity, as the host does', () => {
     const both = { AzureWebJobsStorage: 'x=y', AzureWebJobsStorage__accountName: 'shop' }
     expect(storageConnection(both).kind).toBe('connectionString')
   })

@@ -25,10 +25,10 @@ import {
 } from '../support/fuzz.ts'
 import { memoryStorage, type MemoryStorage } from '../../src/storage/memory.ts'
 
-// Attacks on the real handlers, over storage in memory: no answer is a 5xx, nothing throws, and no line of the log is
-// another's. `FUZZ_CASES=1000000 npm test -- fuzz` attacks a million times.
+// Hostile requests and messages to the real handlers, with storage in memory: no response is a 5xx, nothing throws, and no
+// log line is forged. `FUZZ_CASES=1000000 npm test -- fuzz` runs a million cases.
 
-/** Cases after which storage starts afresh: the test's own memory must not be taken for the app's. */
+/** Number of cases after which storage is replaced, so that the test's own data does not count as a leak of the app. */
 const CASES_PER_STORAGE = 500
 
 let storage: MemoryStorage
@@ -66,7 +66,7 @@ async function answer(handler: HttpHandler, request: HttpRequest): Promise<HttpR
   const begun = performance.now()
   const response: HttpResponseInit = await withProblems(handler)(request, contextOf('order'))
   times.add(performance.now() - begun)
-  // What the library would make of it: a header that breaks out of its line throws.
+  // As the library does: a header with a line break throws.
   new Headers(response.headers)
   expect(JSON.stringify(response.jsonBody).isWellFormed()).toBe(true)
   count(response.status ?? 200)
@@ -136,7 +136,7 @@ const queueMessage = fc
     count('processed')
   })
 
-/** Memory in use after everything unused is gone, in MiB. */
+/** Memory in use after garbage collection, in MiB. */
 function memory(): number {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
@@ -175,7 +175,7 @@ describe('whatever comes in', () => {
       report(
         `handlers: ${CASES.handlers} cases; heap ${before.toFixed(0)} MiB after a quarter, ${after.toFixed(0)} MiB at the end`,
       )
-      // A leak of 1 KiB per case would be 13 MiB at the least; what a garbage collector leaves behind is less.
+      // A leak of 1 KiB per case would be at least 13 MiB; noise of the garbage collector is less.
       expect(after - before).toBeLessThan(64)
       expect(Object.keys(Object.prototype)).toStrictEqual([])
     },

@@ -3,9 +3,9 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { ROOT } from '../../scripts/build.ts'
 
-// Relative links in the documentation lead somewhere: to a file that exists, and to a heading in it.
+// Every relative link in the documentation has a target: an existing file, and an existing heading in it.
 
-/** Folders that can be deleted alone; links into one that has been deleted are left to whoever deleted it. */
+/** Folders that adopters may delete. Links into a deleted one are not checked. */
 const REMOVABLE = ['.github', 'infra', 'packages/soak', 'packages/bench']
 
 const PAGES = globSync(['*.md', 'docs/*.md', 'packages/*/*.md'], { cwd: ROOT })
@@ -32,7 +32,7 @@ function anchorsOf(page: string): ReadonlySet<string> {
   return anchors
 }
 
-/** The targets of a page's links and pictures that are no addresses of the web. */
+/** The targets of a page's relative links and images. */
 function linksOf(page: string): readonly string[] {
   return [...prose(page).matchAll(/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g)]
     .map(([, link = '']) => link)
@@ -66,7 +66,7 @@ describe('relative links', () => {
     expect(faultOf('README.md', '#tour')).toBeUndefined()
   })
 
-  it.each(PAGES)('in %s lead somewhere', (page) => {
+  it.each(PAGES)('in %s have a target', (page) => {
     expect(linksOf(page).flatMap((link) => faultOf(page, link) ?? [])).toStrictEqual([])
   })
 })

@@ -16,7 +16,7 @@ function faultsOf(input: unknown) {
 const pointersOf = (input: unknown) => faultsOf(input).map(({ pointer }) => pointer)
 
 describe('an order', () => {
-  it('needs only an item; its quantity is 1 then, and it has no id yet', () => {
+  it('needs only an item; the default quantity is 1, and there is no id yet', () => {
     expect(parseOrder({ item: 'widget' })).toStrictEqual({ item: 'widget', quantity: 1 })
   })
 
@@ -69,7 +69,7 @@ describe('an order', () => {
     expect(parseOrder({ item: '😀'.repeat(length) }).item).toBe('😀'.repeat(length))
   })
 
-  it('is told every fault at once, unknown fields included', () => {
+  it('reports every fault at once, including unknown fields', () => {
     const faults = faultsOf({ id: '', item: 5, quantity: 0, color: 'red', size: 'L' })
     expect(faults).toStrictEqual([
       { pointer: '/id', detail: 'must be 1 to 64 of the characters A-Z, a-z, 0-9, _ and -' },
@@ -80,7 +80,7 @@ describe('an order', () => {
     ])
   })
 
-  it('is told that a missing item is required', () => {
+  it('reports a missing item as required', () => {
     expect(faultsOf({})).toStrictEqual([{ pointer: '/item', detail: 'is required' }])
   })
 
@@ -93,7 +93,7 @@ describe('an order', () => {
     expect(pointersOf({ item: 'x', 'a/b~c': 1 })).toStrictEqual(['/a~1b~0c'])
   })
 
-  it('takes no item from its prototype', () => {
+  it('ignores an item in its prototype', () => {
     expect(pointersOf(JSON.parse('{"__proto__":{"item":"y"}}'))).toStrictEqual(['/item', '/__proto__'])
   })
 })
@@ -113,7 +113,7 @@ describe('any JSON value', () => {
     { requiredKeys: [] },
   )
 
-  it('is either refused, with pointers to what is wrong, or becomes one order that reads the same again', () => {
+  it('is either refused with pointers to the faults, or parsed to an order that parses to itself', () => {
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), nearlyAnOrder), (value) => {
         const input: unknown = JSON.parse(JSON.stringify(value))

@@ -5,13 +5,13 @@ import { sameContent, type Order, type OrderRecord } from '../../src/orders/orde
 import { createService, type OrderService } from '../../src/orders/service.ts'
 import type { OrderRecords, StoredOrder } from '../../src/orders/ports.ts'
 
-// The promises of the service, tried against every interleaving that fast-check's scheduler finds: clients that place
-// and accept, messages that others push, two processors, over storage whose every step may fail in the ways that real
-// storage and its client library fail.
+// The promises of the service under every interleaving that fast-check's scheduler finds: clients that place and accept
+// orders, messages from other systems, and two processors, on storage in which every step can fail in the ways of real
+// storage and its client library.
 
 /**
- * What can happen to one storage request: it works; it is refused; it works but its answer is lost; the client library
- * sends it again because the first answer was lost; whoever asked dies before or after it.
+ * What can happen to one storage request: it succeeds; it is refused; it succeeds but its response is lost; the client library
+ * retries it because the first response was lost; the caller dies before or after it.
  */
 const FAULTS = ['none', 'refused', 'lost', 'twice', 'dies before', 'dies after'] as const
 type Fault = (typeof FAULTS)[number]
@@ -41,13 +41,13 @@ class World {
     this.faults = faults
   }
 
-  /** Clocks of two instances differ: time goes back now and then. */
+  /** The clocks of two instances differ, so time can go back. */
   now(): Date {
     this.time += this.time % 3 === 0 ? -1400 : 1000
     return new Date(this.time)
   }
 
-  /** Puts a record where it may go, and checks promise 1: absent → accepted → processed, one content, never changed. */
+  /** Writes a record and checks promise 1: absent → accepted → processed, one content, never changed. */
   write(record: OrderRecord): void {
     const before = this.table.get(record.id)?.record
     if (before !== undefined) {
@@ -66,7 +66,7 @@ class World {
     this.queue.push({ bytes, messageId: `m${++this.messages}`, dequeueCount: 0, leased: false })
   }
 
-  /** One storage request of somebody, with all that can happen to it. `onDeath` says that whoever asked is gone. */
+  /** One storage request, with everything that can happen to it. `onDeath` is called if the caller dies. */
   private async request<T>(label: string, act: () => T, onDeath: () => void): Promise<T> {
     const fault = this.faultsOn ? (this.faults.next().value as Fault) : 'none'
     await this.schedule(`${label} (${fault})`)
@@ -88,7 +88,7 @@ class World {
     return new Promise<T>(() => undefined)
   }
 
-  /** The service as one instance runs it, for one call. */
+  /** The service in one instance, for one call. */
   service(onDeath: () => void): OrderService {
     const write = async (label: string, act: () => boolean) => {
       try {
@@ -138,11 +138,11 @@ class World {
     })
   }
 
-  /** One delivery by the host: the message is deleted only after the handler returned, and may be on its way twice. */
+  /** One delivery by the host: the message is deleted only after the handler has returned, and may be delivered twice. */
   async deliver(message: Message): Promise<void> {
     message.dequeueCount++
     if (message.dequeueCount > MAX_DEQUEUE_COUNT) {
-      // Whoever had it last died: the host does not run it again.
+      // The last consumer died: the host does not deliver it again.
       this.poison.push(message.bytes)
       this.remove(message)
       return
@@ -160,14 +160,14 @@ class World {
     message.leased = false
     if (outcome === 'died') return
     if (outcome === 'threw') {
-      // The host's own poison copy, when it will not deliver again.
+      // The host's own poison copy, after the last delivery.
       if (message.dequeueCount >= MAX_DEQUEUE_COUNT) {
         this.poison.push(message.bytes)
         this.remove(message)
       }
       return
     }
-    // Promise 4: it leaves the queue only processed, or as its exact bytes on the poison queue.
+    // Promise 4: it leaves the queue only if it is processed or its exact bytes are on the poison queue.
     if (outcome.outcome === 'processed') {
       expect(this.table.get(outcome.order.id)?.record).toStrictEqual(outcome.order)
       expect(sameContent(outcome.order, parsed(message.bytes))).toBe(true)
@@ -215,7 +215,7 @@ const faultArbitrary = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...FAULTS) },
 )
 
-test('whatever the interleaving and whatever fails, every promise holds', async () => {
+test('every promise holds, whatever the interleaving and the failures', async () => {
   let conflicts = 0
   let acknowledged = 0
   await fc.assert(
@@ -252,7 +252,7 @@ test('whatever the interleaving and whatever fails, every promise holds', async 
           for (let round = 0; round < 5; round++) {
             await scheduler.schedule(Promise.resolve(), `processor ${name}`)
             const pick = picks.next().value as number
-            // A lease may have run out while its holder still works: pick 0 takes a leased message all the same.
+            // A lease can expire while its holder is still running: pick 0 delivers a leased message anyway.
             const message = world.queue.find(({ leased }) => pick === 0 || !leased)
             if (message !== undefined) await world.deliver(message)
           }
@@ -260,7 +260,7 @@ test('whatever the interleaving and whatever fails, every promise holds', async 
         const all = Promise.all([...clients, ...processors])
         await scheduler.waitFor(all)
 
-        // Storage works again, and the host goes on until the queue is empty.
+        // Storage works again, and the host continues until the queue is empty.
         world.faultsOn = false
         const drained = (async () => {
           for (let message = world.queue[0]; message !== undefined; message = world.queue[0]) {
@@ -283,7 +283,7 @@ test('whatever the interleaving and whatever fails, every promise holds', async 
           acknowledged++
           expect(sameContent(record, order)).toBe(true)
           expect(sameContent(answer.record, order)).toBe(true)
-          // Promise 3: what was answered as processed is the record for ever, to the byte.
+          // Promise 3: a record that was returned as processed never changes, byte for byte.
           if (answer.record.status === 'processed') {
             expect(JSON.stringify(record)).toBe(JSON.stringify(answer.record))
           } else if (record.status === 'processed') {
@@ -299,7 +299,7 @@ test('whatever the interleaving and whatever fails, every promise holds', async 
     ),
     { numRuns: 4000 },
   )
-  // The runs reached what they are about.
+  // The runs covered every case.
   expect(conflicts).toBeGreaterThan(100)
   expect(acknowledged).toBeGreaterThan(1000)
 }, 120_000)

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, jest, test } from '@jest/globals'
 import { HttpRequest, InvocationContext, type HttpResponse } from '@azure/functions'
 
-// What the app tells a Functions host, and what the host then calls: the library is the real one, the host's side of it
-// (the module that only a Functions worker has) is here.
+// What the app registers with a Functions host, and what the host then calls. The library is the real one; only the module that
+// a Functions worker provides is replaced.
 
 interface Registered {
   readonly name: string
@@ -34,7 +34,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  // The app loads storage by itself, soon after it is registered: that must not outlive the test.
+  // The app loads storage soon after its registration, which must end before the test does.
   await new Promise((resolve) => setImmediate(resolve))
   const { warmUp } = await import('../../src/composition.ts')
   await warmUp()
@@ -52,7 +52,7 @@ function call(name: string, input: unknown, metadata: Record<string, unknown> = 
   return handler(input, context)
 }
 
-test('every function is registered, with its trigger and who may call it', () => {
+test('every function is registered with its trigger and access level', () => {
   const http = (methods: string[], authLevel: string, route?: string) =>
     expect.objectContaining({
       type: 'httpTrigger',
@@ -77,7 +77,7 @@ test('every function is registered, with its trigger and who may call it', () =>
   })
 })
 
-describe('a call of a registered function reaches what it does', () => {
+describe('a call of a registered function reaches its handler', () => {
   const request = (method: string, path: string, body?: string) =>
     new HttpRequest({
       method,
@@ -91,7 +91,7 @@ describe('a call of a registered function reaches what it does', () => {
     ['openapi', request('GET', 'openapi.json'), 200],
     ['docs', request('GET', 'docs'), 200],
     ['order', request('POST', 'order', 'hello'), 400],
-    // Nothing says where storage is.
+    // No storage is configured.
     ['order', request('POST', 'order', '{"item":"widget"}'), 503],
     ['orderStatus', request('GET', 'order/a1'), 503],
   ])('%s', async (name, input, status) => {

@@ -67,18 +67,18 @@ describe('greet', () => {
 })
 
 describe('place', () => {
-  it('processes an order and answers the record as stored', async () => {
+  it('processes an order and returns the record as stored', async () => {
     expect(await service.place({ ...widget, id: 'a1' })).toStrictEqual(processedWidget)
     expect(stored('a1')).toStrictEqual(processedWidget)
     expect(storage.orders).toStrictEqual([])
   })
 
-  it('gives an order without an id a new one', async () => {
+  it('assigns an id to an order without one', async () => {
     expect((await service.place(widget)).id).toBe('new-1')
     expect((await service.place(widget)).id).toBe('new-2')
   })
 
-  it('answers a retry with the first record, byte for byte', async () => {
+  it('returns the first record to a retry, byte for byte', async () => {
     const first = await service.place({ ...widget, id: 'a1' })
     time = LATER
     expect(JSON.stringify(await service.place({ ...widget, id: 'a1' }))).toBe(JSON.stringify(first))
@@ -91,7 +91,7 @@ describe('place', () => {
     expect(stored('a1')).toStrictEqual(processedWidget)
   })
 
-  it('processes an order that was accepted, and keeps the time of that', async () => {
+  it('processes an accepted order, and keeps the time at which it was accepted', async () => {
     await service.accept({ ...widget, id: 'a1' })
     time = LATER
     const order = await service.place({ ...widget, id: 'a1' })
@@ -99,19 +99,19 @@ describe('place', () => {
     expect(stored('a1')).toStrictEqual(order)
   })
 
-  it('refuses other content than an accepted order has', async () => {
+  it('refuses content that differs from that of an accepted order', async () => {
     await service.accept({ ...widget, id: 'a1' })
     await expect(service.place({ id: 'a1', item: 'gadget', quantity: 1 })).rejects.toThrow(OrderConflictError)
     expect(stored('a1')?.status).toBe('accepted')
   })
 
-  it('never says that an order was processed before it was accepted', async () => {
+  it('never sets the time of processing before that of acceptance', async () => {
     await service.accept({ ...widget, id: 'a1' })
     time = '2026-01-02T11:59:59.000Z'
     expect((await service.place({ ...widget, id: 'a1' })).processedAt).toBe(NOON)
   })
 
-  it('does not guess when neither the write nor the read is answered', async () => {
+  it('does not guess when both the write and the read fail', async () => {
     const failing = { ...storage.records, create: noAnswer, read: () => Promise.reject(outage) }
     const error: unknown = await serviceOver({ records: failing })
       .place({ ...widget, id: 'a1' })
@@ -120,14 +120,14 @@ describe('place', () => {
     expect(error).toMatchObject({ id: 'a1', cause: outage })
   })
 
-  it('does not guess when the write is not answered and the record is not there', async () => {
+  it('does not guess when the write fails and there is no record', async () => {
     const failing = { ...storage.records, create: noAnswer }
     await expect(serviceOver({ records: failing }).place({ ...widget, id: 'a1' })).rejects.toThrow(
       StorageUnavailableError,
     )
   })
 
-  it('finds its own write by reading when the answer to it was lost', async () => {
+  it('finds its own write by reading when the response to it was lost', async () => {
     const { records } = storage
     const lossy = {
       ...records,
@@ -141,7 +141,7 @@ describe('place', () => {
     )
   })
 
-  it('finds its own replacement by reading when the answer to it was lost', async () => {
+  it('finds its own replacement by reading when the response to it was lost', async () => {
     await service.accept({ ...widget, id: 'a1' })
     const { records } = storage
     const lossy = {
@@ -156,7 +156,7 @@ describe('place', () => {
     expect(stored('a1')).toStrictEqual(order)
   })
 
-  it('does not say processed while the record says accepted', async () => {
+  it('does not report processed while the record says accepted', async () => {
     await service.accept({ ...widget, id: 'a1' })
     const failing = { ...storage.records, replace: noAnswer }
     await expect(serviceOver({ records: failing }).place({ ...widget, id: 'a1' })).rejects.toThrow(
@@ -169,13 +169,13 @@ describe('place', () => {
 describe('accept', () => {
   const acceptedWidget = { id: 'a1', item: 'widget', quantity: 1, status: 'accepted', acceptedAt: NOON }
 
-  it('enqueues the order and stores that it is accepted', async () => {
+  it('enqueues the order and stores it as accepted', async () => {
     expect(await service.accept({ ...widget, id: 'a1' })).toStrictEqual(acceptedWidget)
     expect(stored('a1')).toStrictEqual(acceptedWidget)
     expect(storage.orders.map(text)).toStrictEqual(['{"id":"a1","item":"widget","quantity":1}'])
   })
 
-  it('reads nothing for an id that it made itself', async () => {
+  it('reads nothing for an id that it has generated', async () => {
     const failing = { ...storage.records, read: () => Promise.reject(outage) }
     expect(await serviceOver({ records: failing }).accept(widget)).toStrictEqual({
       ...acceptedWidget,
@@ -183,14 +183,14 @@ describe('accept', () => {
     })
   })
 
-  it('enqueues a retry again, in case the first message was lost, and answers the first record', async () => {
+  it('enqueues a retry again, in case the first message was lost, and returns the first record', async () => {
     await service.accept({ ...widget, id: 'a1' })
     time = LATER
     expect(await service.accept({ ...widget, id: 'a1' })).toStrictEqual(acceptedWidget)
     expect(storage.orders).toHaveLength(2)
   })
 
-  it('answers an order that is processed already with its record, and enqueues nothing', async () => {
+  it('returns the record of an order that is already processed, and enqueues nothing', async () => {
     await service.place({ ...widget, id: 'a1' })
     expect(await service.accept({ ...widget, id: 'a1' })).toStrictEqual(processedWidget)
     expect(storage.orders).toStrictEqual([])
@@ -231,7 +231,7 @@ describe('accept', () => {
     )
   })
 
-  it('answers with the processed record when the processor was faster', async () => {
+  it('returns the processed record when the processor was faster', async () => {
     const fast = {
       ...storage.queues,
       send: async (message: Uint8Array) => {
@@ -241,7 +241,7 @@ describe('accept', () => {
     expect(await serviceOver({ queues: fast }).accept({ ...widget, id: 'a1' })).toStrictEqual(processedWidget)
   })
 
-  it('says conflict when other content got the id meanwhile', async () => {
+  it('reports a conflict when the id was used for other content in the meantime', async () => {
     const slow = {
       ...storage.queues,
       send: async () => {
@@ -310,7 +310,7 @@ describe('process', () => {
     expect(stored('a1')).toStrictEqual(processedWidget)
   })
 
-  it('asks for another delivery when the poison queue does not take the message', async () => {
+  it('throws, for another delivery, when the poison queue does not accept the message', async () => {
     const failing = { ...storage.queues, poison: () => Promise.reject(outage) }
     for (const last of [false, true]) {
       await expect(deliver('hello', last, serviceOver({ queues: failing }))).rejects.toMatchObject({
@@ -321,7 +321,7 @@ describe('process', () => {
     }
   })
 
-  it('asks for another delivery while storage does not answer', async () => {
+  it('throws, for another delivery, while storage is unavailable', async () => {
     const failing = { ...storage.records, create: noAnswer, read: () => Promise.reject(outage) }
     await expect(deliver('{"item":"x"}', false, serviceOver({ records: failing }))).rejects.toThrow(
       StorageUnavailableError,
@@ -329,7 +329,7 @@ describe('process', () => {
     expect(storage.poisoned).toStrictEqual([])
   })
 
-  it('puts the message on the poison queue when storage does not answer on the last delivery', async () => {
+  it('puts the message on the poison queue when storage is unavailable on the last delivery', async () => {
     const failing = { ...storage.records, create: noAnswer, read: () => Promise.reject(outage) }
     expect(await deliver('{"item":"x"}', true, serviceOver({ records: failing }))).toMatchObject({
       outcome: 'poisoned',
@@ -339,7 +339,7 @@ describe('process', () => {
     expect(storage.poisoned.map(text)).toStrictEqual(['{"item":"x"}'])
   })
 
-  it('asks for another delivery after a bug, and on the last one saves the message from expiring', async () => {
+  it('throws, for another delivery, after a bug, and on the last one stores the message without expiry', async () => {
     const broken = serviceOver({
       now: () => {
         throw new TypeError('bug')
@@ -413,12 +413,12 @@ describe('get', () => {
     await expect(service.get('a1')).rejects.toThrow(OrderNotFoundError)
   })
 
-  it('asks storage nothing about what can be no id', async () => {
+  it('makes no storage request for an invalid id', async () => {
     const failing = { ...storage.records, read: () => Promise.reject(outage) }
     await expect(serviceOver({ records: failing }).get("x' or '1'='1")).rejects.toThrow(OrderNotFoundError)
   })
 
-  it('says so when storage does not answer', async () => {
+  it('reports that storage is unavailable', async () => {
     const failing = { ...storage.records, read: () => Promise.reject(outage) }
     await expect(serviceOver({ records: failing }).get('a1')).rejects.toThrow(StorageUnavailableError)
   })

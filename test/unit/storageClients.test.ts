@@ -13,7 +13,7 @@ const urls = async (environment: NodeJS.ProcessEnv) => {
   return [table.url, orders.url, poison.url]
 }
 
-test('the clients go where a connection string says', async () => {
+test('the clients use the endpoints of a connection string', async () => {
   expect(await urls({ AzureWebJobsStorage: 'UseDevelopmentStorage=true' })).toStrictEqual([
     'http://127.0.0.1:10002/devstoreaccount1',
     'http://127.0.0.1:10001/devstoreaccount1/orders',
@@ -29,7 +29,7 @@ test.each([
   ],
   ['a developer who is signed in', {}],
 ])('the clients go to the account, or the addresses, of identity-based settings: %s', async (_, more) => {
-  // The identity library looks for it in the process's own environment, too.
+  // The identity library also reads it from the environment of the process.
   if ('IDENTITY_ENDPOINT' in more) process.env['IDENTITY_ENDPOINT'] = more.IDENTITY_ENDPOINT
   expect(await urls({ AzureWebJobsStorage__accountName: 'shop', ...more })).toStrictEqual([
     'https://shop.table.core.windows.net',

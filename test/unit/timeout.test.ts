@@ -4,12 +4,12 @@ import { withinTime } from '../../src/storage/timeout.ts'
 
 const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 
-test('an operation whose time is up is ended by its signal', async () => {
+test('an operation is aborted by its signal at the timeout', async () => {
   const ended = withinTime((abortSignal) => delay(60_000, undefined, { signal: abortSignal }), 5)
   await expect(ended).rejects.toMatchObject({ name: 'AbortError' })
 })
 
-test('nothing is left of an operation that ended in time, well or not', async () => {
+test('an operation that ends in time leaves no timer, whether it succeeds or fails', async () => {
   const before = timers()
   const signals: AbortSignal[] = []
   const operation = (result: Promise<string>) =>

@@ -2,21 +2,21 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const PAUSE_MS = 500
 
-/** How many messages wait on `orders`, looked at now and then. */
+/** The number of messages on `orders`, polled. */
 export interface Backlog {
-  /** Looks until it is aborted. */
+  /** Polls until it is aborted. */
   run(signal: AbortSignal): Promise<void>
   /** Resolves when the queue is short enough for more, or `signal` is aborted. */
   room(signal: AbortSignal): Promise<void>
-  /** The most that were seen. */
+  /** The maximum so far. */
   longest(): number
 }
 
 /**
- * A backlog that holds senders back while more than `limit` messages wait: Azurite, unlike Azure, goes through all of
- * a queue for every request, so that a long one makes all of storage slow.
+ * Makes senders wait while more than `limit` messages are on the queue. Unlike Azure, Azurite reads the whole queue for every
+ * request, so a long queue makes all of storage slow.
  *
- * @param waiting answers how many messages there are
+ * @param waiting returns the number of messages
  */
 export function createBacklog(waiting: () => Promise<number>, limit: number): Backlog {
   let now = 0
@@ -25,7 +25,7 @@ export function createBacklog(waiting: () => Promise<number>, limit: number): Ba
     longest: () => longest,
     async run(signal) {
       while (!signal.aborted) {
-        // Storage that is away holds back nobody.
+        // During an outage of storage, senders do not wait.
         now = await waiting().catch(() => 0)
         longest = Math.max(longest, now)
         await delay(PAUSE_MS, undefined, { signal }).catch(() => undefined)

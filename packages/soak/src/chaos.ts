@@ -7,35 +7,35 @@ import type { System } from './system.ts'
 const MIN_OUTAGE_MS = 2000
 const MAX_OUTAGE_MS = 7000
 
-/** What dies, and how far the run has come by then: 0 at its beginning, 1 at its end. */
-interface Blow {
+/** Something that is killed or made unavailable, and when: 0 is the start of the run, 1 its end. */
+interface Disruption {
   readonly at: number
-  readonly strike: (system: System) => Promise<void>
+  readonly apply: (system: System) => Promise<void>
 }
 
-/** What has been done to the system. */
-export interface Blows {
+/** Counts of the disruptions so far. */
+export interface Disruptions {
   workerKills: number
   hostKills: number
-  /** By what was away. */
+  /** By what was unavailable. */
   readonly outages: Map<string, number>
 }
 
-/** Destruction at random moments of a run. */
+/** Disruptions at random moments of a run. */
 export interface Chaos {
-  readonly done: Blows
-  /** Strikes as the run proceeds. Resolves when everything has been done, or `signal` ends it, and the system is up. */
+  readonly done: Disruptions
+  /** Applies the disruptions as the run proceeds. Resolves when all are applied, or `signal` is aborted, and the system is up. */
   run(system: System, progress: () => number, signal: AbortSignal): Promise<void>
 }
 
-/** Plans it: half of the kills hit the worker, half the host; some of them while storage is away. */
+/** Plans the disruptions: half of the kills are of the worker, half of the host; some happen during an outage of storage. */
 export function createChaos(
   random: Random,
   amount: { readonly kills: number; readonly outages: number },
 ): Chaos {
-  const done: Blows = { workerKills: 0, hostKills: 0, outages: new Map() }
+  const done: Disruptions = { workerKills: 0, hostKills: 0, outages: new Map() }
 
-  // One dies at a time; what was killed is up again before the next.
+  // One kill at a time: the next one waits until the process is up again.
   let killing: Promise<void> = Promise.resolve()
   function kill(system: System, whole: boolean): Promise<void> {
     killing = killing.then(async () => {
@@ -50,7 +50,7 @@ export function createChaos(
     return killing
   }
   async function outage(system: System, number: number, ms: number, style: OutageStyle): Promise<void> {
-    // Each kind has its turn.
+    // All kinds in turn.
     const kind = (['queues away', 'tables away', 'Azurite restarted', 'all away'] as const)[number % 4]
     const services: Partial<Record<string, readonly StorageService[]>> = {
       'tables away': ['table'],
@@ -65,51 +65,51 @@ export function createChaos(
     done.outages.set(label, (done.outages.get(label) ?? 0) + 1)
   }
 
-  const killings: Blow[] = Array.from({ length: amount.kills }, (_, number) => ({
+  const plannedKills: Disruption[] = Array.from({ length: amount.kills }, (_, number) => ({
     at: random.next(),
-    strike: (system) => kill(system, number % 2 === 0),
+    apply: (system) => kill(system, number % 2 === 0),
   }))
   const firstStyle = random.integer(0, OUTAGE_STYLES.length - 1)
-  const outages: Blow[] = Array.from({ length: amount.outages }, (_, number) => {
+  const outages: Disruption[] = Array.from({ length: amount.outages }, (_, number) => {
     const ms = random.integer(MIN_OUTAGE_MS, MAX_OUTAGE_MS)
     const style = OUTAGE_STYLES[(number + firstStyle) % OUTAGE_STYLES.length] ?? 'mixed'
     const killAfter = random.chance(0.5) ? random.integer(0, ms) : undefined
     const whole = random.chance(0.5)
     return {
       at: random.next(),
-      async strike(system) {
-        const dying = async () => {
-          if (killAfter === undefined || killings.length === 0) return
+      async apply(system) {
+        const killDuringOutage = async () => {
+          if (killAfter === undefined || plannedKills.length === 0) return
           await delay(killAfter)
-          if (killings.pop() !== undefined) await kill(system, whole)
+          if (plannedKills.pop() !== undefined) await kill(system, whole)
         }
-        await Promise.all([outage(system, number, ms, style), dying()])
+        await Promise.all([outage(system, number, ms, style), killDuringOutage()])
       },
     }
   })
-  for (const blows of [killings, outages]) blows.sort((a, b) => b.at - a.at)
+  for (const disruptions of [plannedKills, outages]) disruptions.sort((a, b) => b.at - a.at)
 
-  async function strikeInTurn(
-    blows: Blow[],
+  async function applyInTurn(
+    disruptions: Disruption[],
     system: System,
     progress: () => number,
     signal: AbortSignal,
   ): Promise<void> {
-    for (let next = blows.at(-1); next !== undefined && !signal.aborted; next = blows.at(-1)) {
+    for (let next = disruptions.at(-1); next !== undefined && !signal.aborted; next = disruptions.at(-1)) {
       if (progress() < next.at) {
         await delay(20)
         continue
       }
-      blows.pop()
-      await next.strike(system)
+      disruptions.pop()
+      await next.apply(system)
     }
   }
   return {
     done,
     async run(system, progress, signal) {
       await Promise.all([
-        strikeInTurn(killings, system, progress, signal),
-        strikeInTurn(outages, system, progress, signal),
+        applyInTurn(plannedKills, system, progress, signal),
+        applyInTurn(outages, system, progress, signal),
       ])
     },
   }

@@ -1,31 +1,31 @@
 import { contentKey, type Content } from './content.ts'
 import type { Journal } from './journal.ts'
-import type { HttpAnswer, Ledger } from './ledger.ts'
+import type { HttpResponse, Ledger } from './ledger.ts'
 import type { StoredOrder } from './storedOrders.ts'
 
-/** What is there when everything has come to rest. */
+/** The state of storage and the app after the run. */
 export interface FinalState {
   readonly records: ReadonlyMap<string, StoredOrder>
   /** Texts of the messages on `orders-poison`. */
   readonly poison: readonly string[]
   /** Messages still on `orders`. */
   readonly waiting: number
-  /** What the app answers about each order now. */
-  readonly answers: ReadonlyMap<string, HttpAnswer | undefined>
+  /** The app's response to a GET of each order. */
+  readonly responses: ReadonlyMap<string, HttpResponse | undefined>
 }
 
-/** Everything the accounting knows. */
+/** Everything that the audit checks. */
 export interface Evidence {
   readonly ledger: Ledger
   readonly final: FinalState
   readonly journal: Pick<Journal, 'processedWrites' | 'writtenAfterProcessed' | 'deliveries' | 'faultBetween'>
-  /** Ids of processed records that were seen to change. */
+  /** Ids of processed records that changed during the run. */
   readonly changed: ReadonlySet<string>
   readonly maxDequeueCount: number
-  /** Whether the host or its worker was dead at some time between these, of `performance.now()`. */
+  /** Whether the host or its worker was down at some time between these values of `performance.now()`. */
   readonly killedBetween: (begun: number, ended: number) => boolean
-  /** Whether storage was away at some time between these. */
-  readonly awayBetween: (begun: number, ended: number) => boolean
+  /** Whether storage was unavailable at some time between these. */
+  readonly outageBetween: (begun: number, ended: number) => boolean
 }
 
 /** How often each text is on the poison queue. */
@@ -35,9 +35,9 @@ export function poisonCounts({ poison }: FinalState): ReadonlyMap<string, number
   return counts
 }
 
-/** What clients sent, whichever way. */
+/** What clients sent, over HTTP or to the queue. */
 export interface SentOrders {
-  /** Contents under each id that a client gave. */
+  /** Contents for each id that a client gave. */
   readonly under: ReadonlyMap<string, readonly Content[]>
   /** How often each content was sent without an id, by {@link contentKey}. */
   readonly without: ReadonlyMap<string, number>

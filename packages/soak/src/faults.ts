@@ -1,40 +1,40 @@
 import type { Fault, FaultKind } from 'testkit/faultProxy'
 import type { Random } from './random.ts'
 
-/** How often each kind is drawn among the faults. */
+/** The relative frequency of each kind of fault. */
 const WEIGHTS: Readonly<Record<Exclude<FaultKind, 'pass'>, number>> = {
   refuse: 20,
   delay: 25,
-  answer: 20,
+  error: 20,
   drop: 25,
   cut: 8,
   late: 1.5,
   hang: 0.5,
 }
 
-/** Longer than one storage operation of the app may take: what is late arrives after the app has given up. */
+/** Longer than the app's timeout of a storage operation: a late request arrives after the app has given up. */
 const LATE_MS = { least: 2100, most: 3500 }
 const DELAY_MS = { least: 5, most: 500 }
 const HANG_MS = 30_000
 
 /**
- * How storage can be away: nobody listens; connections are taken and nobody answers; 503 to everything; each request
- * meets another of these.
+ * Kinds of outages: no server listens; connections are accepted but get no response; every response is 503; a random one of
+ * these for each request.
  */
 export const OUTAGE_STYLES = ['offline', 'hanging', 'busy', 'mixed'] as const
 export type OutageStyle = (typeof OUTAGE_STYLES)[number]
 
-/** Decides what happens to each storage request. */
+/** Decides which fault each storage request gets. */
 export interface FaultPlan {
-  /** The fault of one request. */
+  /** The fault for the next request. */
   draw(): Fault
-  /** From now on every request meets this, or again single faults at random. */
+  /** Begins an outage, or ends it: then single requests get random faults again. */
   outage(style: Exclude<OutageStyle, 'offline'> | undefined): void
-  /** From now on every request passes. */
+  /** Ends all faults: from now on every request passes. */
   end(): void
 }
 
-/** Faults at random: `rate` is the part of the requests that meet one. */
+/** Random faults: `rate` is the fraction of requests that get one. */
 export function faultPlan(random: Random, rate: number): FaultPlan {
   const kinds = Object.entries(WEIGHTS) as [Exclude<FaultKind, 'pass'>, number][]
   const total = kinds.reduce((sum, [, weight]) => sum + weight, 0)
@@ -52,7 +52,7 @@ export function faultPlan(random: Random, rate: number): FaultPlan {
         return { kind, ms: random.integer(LATE_MS.least, LATE_MS.most) }
       case 'hang':
         return { kind, ms: HANG_MS }
-      case 'answer':
+      case 'error':
         return { kind, status: random.pick([500, 503]) }
       default:
         return { kind }
@@ -63,11 +63,11 @@ export function faultPlan(random: Random, rate: number): FaultPlan {
       case 'hanging':
         return { kind: 'hang', ms: HANG_MS }
       case 'busy':
-        return { kind: 'answer', status: 503 }
+        return { kind: 'error', status: 503 }
       case 'mixed':
         return random.pick<Fault>([
           { kind: 'refuse' },
-          { kind: 'answer', status: 503 },
+          { kind: 'error', status: 503 },
           { kind: 'hang', ms: HANG_MS },
         ])
     }

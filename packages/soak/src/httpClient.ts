@@ -2,8 +2,8 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
 import type { Call } from './ledger.ts'
 
-/** How long a client waits before it gives a call up: far longer than an answer may take. */
-const PATIENCE_MS = 40_000
+/** Timeout of a call: much longer than a response may take. */
+const CLIENT_TIMEOUT_MS = 40_000
 
 /** One HTTP request. */
 export interface HttpRequest {
@@ -15,16 +15,17 @@ export interface HttpRequest {
 
 /** A client of the app. */
 export interface HttpClient {
-  /** Calls the app once. Never throws: a failed connection is an outcome like others. */
+  /** Calls the app once. Never throws: a failed connection is a result like any other. */
   call(request: HttpRequest): Promise<Call>
   close(): void
 }
 
-/** A client with connections of its own. */
+/** A client with its own connections. */
 export function httpClient(port: number): HttpClient {
   const agent = new Agent({ keepAlive: true })
 
-  async function answer({ method, path, headers = {}, body = '' }: HttpRequest): Promise<Call['answer']> {
+  async function responseTo(request: HttpRequest): Promise<Call['response']> {
+    const { method, path, headers = {}, body = '' } = request
     const outgoing = httpRequest({
       host: '127.0.0.1',
       port,
@@ -32,7 +33,7 @@ export function httpClient(port: number): HttpClient {
       path,
       headers: { ...headers, ...(method === 'POST' && { 'content-length': Buffer.byteLength(body) }) },
       agent,
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(CLIENT_TIMEOUT_MS),
     })
     outgoing.end(body)
     const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
@@ -48,10 +49,10 @@ export function httpClient(port: number): HttpClient {
     async call(request) {
       const begun = performance.now()
       try {
-        const answered = await answer(request)
-        return { begun, ended: performance.now(), answer: answered }
+        const response = await responseTo(request)
+        return { begun, ended: performance.now(), response }
       } catch (error) {
-        return { begun, ended: performance.now(), answer: undefined, error: String(error) }
+        return { begun, ended: performance.now(), response: undefined, error: String(error) }
       }
     },
     close() {

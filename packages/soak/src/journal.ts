@@ -4,36 +4,36 @@ import type { Exchange, FaultKind, ProxiedRequest } from 'testkit/faultProxy'
 /** A service of Azure Storage. */
 export type StorageService = 'blob' | 'queue' | 'table'
 
-/** What went over the wire between the app and storage, read by the proxies: storage's own word, not the app's. */
+/** The traffic between the app and storage, as the proxies see it: independent of what the app reports. */
 export interface Journal {
-  /** Takes down one exchange. */
+  /** Records one exchange. */
   note(service: StorageService, exchange: Exchange): void
-  /** How often each fault was done. */
+  /** How often each fault was injected. */
   readonly faults: ReadonlyMap<FaultKind, number>
-  /** Storage requests in all. */
+  /** Total of the storage requests. */
   requests(): number
-  /** How often storage took a write that made the order processed. */
+  /** How often a write that makes the order processed succeeded. */
   processedWrites(id: string): number
-  /** Ids of records that were written or deleted after they were processed. */
+  /** Ids of records that were changed or deleted after they were processed. */
   readonly writtenAfterProcessed: ReadonlySet<string>
-  /** The highest dequeue count at which a message with this text was handed out. */
+  /** The highest dequeue count with which a message with this text was delivered. */
   deliveries(messageText: string): number
-  /** The highest dequeue count of all. */
+  /** The highest dequeue count of all messages. */
   mostDeliveries(): number
-  /** How many requests storage itself took too long to answer. */
-  slowAnswers(): number
+  /** How many requests took too long in storage itself. */
+  slowResponses(): number
   /**
-   * Whether a storage request about this order met a fault, or storage itself was too slow, between these times of
+   * Whether a storage request for this order got a fault, or was too slow in storage itself, between these values of
    * `performance.now()`.
    */
   faultBetween(id: string, begun: number, ended: number): boolean
 }
 
-/** Stands for the order in requests that make a table or a queue: every order needs them. */
+/** Takes the place of the order id in requests that create a table or a queue: every order depends on them. */
 const SET_UP = '/'
 
-/** The app gives a storage operation 2 s, in which it is tried up to three times. */
-const SLOW_ANSWER_MS = 1000
+/** The app's timeout of a storage operation is 2 s, for up to three attempts. */
+const SLOW_RESPONSE_MS = 1000
 
 /** An empty journal. */
 export function createJournal(): Journal {
@@ -43,7 +43,7 @@ export function createJournal(): Journal {
   const deliveries = new Map<string, number>()
   const faulted = new Map<string, { readonly begun: number; readonly ended: number }[]>()
   let requests = 0
-  let slowAnswers = 0
+  let slowResponses = 0
 
   function noteWrite(id: string, request: ProxiedRequest): void {
     const before = processedWrites.get(id) ?? 0
@@ -57,7 +57,7 @@ export function createJournal(): Journal {
     faults,
     writtenAfterProcessed,
     requests: () => requests,
-    slowAnswers: () => slowAnswers,
+    slowResponses: () => slowResponses,
     processedWrites: (id) => processedWrites.get(id) ?? 0,
     deliveries: (text) => deliveries.get(text) ?? 0,
     mostDeliveries: () => Math.max(0, ...deliveries.values()),
@@ -66,21 +66,21 @@ export function createJournal(): Journal {
         (fault) => fault.begun <= ended && fault.ended >= begun,
       ),
 
-    note(service, { request, fault, answer, begun }) {
+    note(service, { request, fault, response, begun }) {
       requests++
       const id = orderIdOf(service, request)
       if (fault !== 'pass') faults.set(fault, (faults.get(fault) ?? 0) + 1)
-      const slow = fault === 'pass' && performance.now() - begun > SLOW_ANSWER_MS
-      if (slow) slowAnswers++
-      if (id !== undefined && (fault !== 'pass' || answer === undefined || slow)) {
+      const slow = fault === 'pass' && performance.now() - begun > SLOW_RESPONSE_MS
+      if (slow) slowResponses++
+      if (id !== undefined && (fault !== 'pass' || response === undefined || slow)) {
         const list = faulted.get(id) ?? []
         list.push({ begun, ended: performance.now() })
         faulted.set(id, list)
       }
-      if (answer === undefined || answer.status >= 300) return
+      if (response === undefined || response.status >= 300) return
       if (service === 'table' && id !== undefined && request.method !== 'GET') noteWrite(id, request)
       if (service === 'queue' && request.method === 'GET' && request.path.includes('/orders/messages')) {
-        for (const { text, dequeueCount } of messagesIn(answer.body)) {
+        for (const { text, dequeueCount } of messagesIn(response.body)) {
           deliveries.set(text, Math.max(dequeueCount, deliveries.get(text) ?? 0))
         }
       }
@@ -88,7 +88,7 @@ export function createJournal(): Journal {
   }
 }
 
-/** The order a storage request is about, where that can be told from it. */
+/** The id of the order that a storage request is about, if the request contains it. */
 function orderIdOf(service: StorageService, { method, path, body }: ProxiedRequest): string | undefined {
   if (service === 'table') {
     const inPath = /RowKey='([^']*)'/.exec(decodeURIComponent(path))?.[1]

@@ -1,23 +1,23 @@
 import type { Content } from './content.ts'
 import type { Way } from './workload.ts'
 
-/** An answer as the client got it. */
-export interface HttpAnswer {
+/** A response as the client received it. */
+export interface HttpResponse {
   readonly status: number
   readonly body: string
   readonly retryAfter: string | undefined
 }
 
-/** One HTTP call, answered or not. Times are of `performance.now()`. */
+/** One HTTP call, with or without a response. Times are of `performance.now()`. */
 export interface Call {
   readonly begun: number
   readonly ended: number
-  /** Undefined when the connection failed; `error` says how. */
-  readonly answer: HttpAnswer | undefined
+  /** Undefined if the connection failed; `error` says how. */
+  readonly response: HttpResponse | undefined
   readonly error?: string
 }
 
-/** An order sent over HTTP once. */
+/** One POST of an order. */
 export interface OrderCall extends Call {
   readonly way: Exclude<Way, 'push'>
   /** The id the client gave. */
@@ -25,39 +25,39 @@ export interface OrderCall extends Call {
   readonly content: Content
 }
 
-/** An order looked up. */
-export interface LookUp extends Call {
+/** One GET of an order. */
+export interface ReadCall extends Call {
   readonly id: string
-  /** Whether the client had been told before that the order is taken on. */
+  /** Whether the client had a 200 or 202 for the order before. */
   readonly acknowledged: boolean
 }
 
-/** A call that must be refused with this status. */
+/** A call that must be refused with the status `expected`. */
 export interface RefusedCall extends Call {
   readonly expected: number
 }
 
-/** A message put, or maybe put, on the queue. */
+/** A message that was sent to the queue, successfully or not. */
 export interface Push {
-  /** Its text on the queue. */
+  /** Its text. */
   readonly text: string
-  /** The order in it; undefined when there is none in it. */
+  /** The order in it; undefined if it contains none. */
   readonly order: { readonly id: string | undefined; readonly content: Content } | undefined
-  /** Whether the queue said that it has it. */
+  /** Whether the queue acknowledged it. */
   readonly acknowledged: boolean
-  /** The queue's name for it, when it was told. */
+  /** The id that the queue gave it, if known. */
   readonly messageId: string | undefined
 }
 
-/** All that clients sent and were told. The accounting has nothing else to hold storage against. */
+/** Everything that clients sent and received. The audit compares storage with it. */
 export interface Ledger {
   readonly orders: OrderCall[]
-  readonly lookUps: LookUp[]
+  readonly reads: ReadCall[]
   readonly refused: RefusedCall[]
   readonly pushes: Push[]
 }
 
 /** An empty ledger. */
 export function createLedger(): Ledger {
-  return { orders: [], lookUps: [], refused: [], pushes: [] }
+  return { orders: [], reads: [], refused: [], pushes: [] }
 }

@@ -2,32 +2,32 @@ import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
-import type { Account } from './account.ts'
+import type { Audit } from './audit.ts'
 import { OUTAGE_STYLES, type OutageStyle } from './faults.ts'
 import { runOutage } from './outage.ts'
-import { breachRows, examples, isClean, soakRows, table } from './report.ts'
+import { violationRows, examples, isClean, soakRows, table } from './report.ts'
 import { soak, SoakStoppedError, type Progress, type SoakOptions } from './soak.ts'
 
 const USAGE = `npm run soak -- [options]
 
-Runs the app while its worker, its host and its storage die at random, and accounts for every order.
+Runs the app while its worker, its host and its storage fail at random, and checks every order afterwards.
   --orders 2000       orders to send
   --kills 8           kills of the worker process, or of the whole host
-  --outages 3         times that storage, or a part of it, is away for some seconds
-  --duplicates 0.1    part of the orders that is sent more than once
-  --conflicts 0.03    part of the orders that meets another one with the same id
-  --poison 0.02       part of the messages and calls that can't be processed
-  --faults 0.05       part of the storage requests that is refused, delayed, answered 5xx, or whose answer is lost
-  --max-dequeue N     deliveries of a message; the default is host.json's
-  --seed N            the same seed sends the same orders; the default is the time
-  --minutes 30        the run is given up after this long
-  --scenario outage   instead: storage away under load, with the settings of production; all of it, then tables alone
-    --seconds 60      for this long
-    --style hanging   hanging, offline, busy or mixed: connections that nobody answers, nobody there, 503, all of these
+  --outages 3         outages of storage, or of a part of it, of some seconds each
+  --duplicates 0.1    fraction of the orders that are sent more than once
+  --conflicts 0.03    fraction of the orders that conflict with another one under the same id
+  --poison 0.02       fraction of the messages and calls that are invalid
+  --faults 0.05       fraction of the storage requests that fail: refused, delayed, 5xx, or response lost
+  --max-dequeue N     maximum deliveries of a message; the default is the value of host.json
+  --seed N            the same seed sends the same orders; the default is derived from the time
+  --minutes 30        time limit of the run
+  --scenario outage   instead: an outage under load with production settings, of all storage, then of the tables only
+    --seconds 60      duration of the outage
+    --style hanging   hanging (no response), offline (connection refused), busy (503) or mixed
 
-E2E_HOST=func runs Core Tools instead of func-local. Exit code 1: a promise was broken, or the run did not finish.`
+E2E_HOST=func runs Core Tools instead of func-local. Exit code 1: there was a violation, or the run did not finish.`
 
-/** Builds the app as it is deployed; what is wrong with it is printed. Returns whether it succeeded. */
+/** Builds the app as it is deployed and prints errors. Returns whether it succeeded. */
 function buildsApp(): boolean {
   const script = path.join(import.meta.dirname, '../../../scripts/build.ts')
   return spawnSync(process.execPath, [script], { stdio: 'inherit' }).status === 0
@@ -35,12 +35,12 @@ function buildsApp(): boolean {
 
 const PROGRESS_LINE_MS = 60_000
 
-/** A wrong argument. Its message is all a person sees. */
+/** A wrong argument. Only its message is printed. */
 class ArgumentError extends Error {
   override readonly name = 'ArgumentError'
 }
 
-/** Storage away for long, instead of many faults. */
+/** One long outage instead of many faults. */
 interface ScenarioOptions {
   readonly seconds: number
   readonly style: OutageStyle
@@ -86,10 +86,10 @@ function readOptions(): SoakOptions | ScenarioOptions | 'help' {
     orders: count('orders', values.orders),
     kills: count('kills', values.kills),
     outages: count('outages', values.outages),
-    duplicates: part('duplicates', values.duplicates),
-    conflicts: part('conflicts', values.conflicts),
-    poison: part('poison', values.poison),
-    faults: part('faults', values.faults),
+    duplicates: fraction('duplicates', values.duplicates),
+    conflicts: fraction('conflicts', values.conflicts),
+    poison: fraction('poison', values.poison),
+    faults: fraction('faults', values.faults),
     maxDequeueCount: maxDequeue === undefined ? undefined : count('max-dequeue', maxDequeue),
     seed,
     limitMs,
@@ -108,7 +108,7 @@ function count(name: string, text: string): number {
   throw new ArgumentError(`--${name} is a whole number, not "${text}".`)
 }
 
-function part(name: string, text: string): number {
+function fraction(name: string, text: string): number {
   const value = Number(text)
   if (text !== '' && value >= 0 && value <= 1) return value
   throw new ArgumentError(`--${name} is a number from 0 to 1, not "${text}".`)
@@ -129,7 +129,7 @@ function progressBar(): { readonly onProgress: Progress; stop(): void } {
   }
 }
 
-/** Progress for a log: a line now and then. */
+/** Progress for a log: one line per interval. */
 function progressLines(): ReturnType<typeof progressBar> {
   let next = performance.now() + PROGRESS_LINE_MS
   return {
@@ -151,8 +151,8 @@ async function runSoak(options: SoakOptions, signal: AbortSignal): Promise<boole
     bar.stop()
   }
   console.log(table(soakRows(options, result)))
-  const kept = verdict(result.account, options.seed)
-  if (!kept) console.log(`The host printed last:\n${result.hostOutput}`)
+  const kept = verdict(result.audit, options.seed)
+  if (!kept) console.log(`The end of the host's output:\n${result.hostOutput}`)
   return kept
 }
 
@@ -160,20 +160,20 @@ async function runScenario(options: ScenarioOptions, signal: AbortSignal): Promi
   const until = AbortSignal.any([signal, AbortSignal.timeout(options.limitMs)])
   let kept = true
   for (const away of ['all', 'tables'] as const) {
-    const { account, poisoned, rows } = await runOutage({ ...options, away }, until)
-    console.log(table([...rows, ...breachRows(account)]))
-    kept = verdict(account, options.seed) && poisoned === 0 && kept
+    const { audit, poisoned, rows } = await runOutage({ ...options, away }, until)
+    console.log(table([...rows, ...violationRows(audit)]))
+    kept = verdict(audit, options.seed) && poisoned === 0 && kept
   }
   return kept
 }
 
-/** Says whether every promise was kept. */
-function verdict(account: Account, seed: number): boolean {
-  if (isClean(account)) {
-    console.log('\nEvery promise was kept.\n')
+/** Prints and returns whether there were no violations. */
+function verdict(audit: Audit, seed: number): boolean {
+  if (isClean(audit)) {
+    console.log('\nNo violations.\n')
     return true
   }
-  console.log(`\n${examples(account).join('\n')}\n\nA promise was broken. Seed: ${seed}\n`)
+  console.log(`\n${examples(audit).join('\n')}\n\nThere were violations. Seed: ${seed}\n`)
   return false
 }
 
@@ -199,5 +199,5 @@ try {
   console.error(known ? error.message : error)
   process.exitCode = 1
 }
-// Everything has been stopped by now. What a failed start has left open must not keep a script waiting.
+// Everything has been stopped by now. Handles that a failed start left open must not keep the process alive.
 process.exit()

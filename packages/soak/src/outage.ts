@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { maxDequeueCount } from '../../../src/functions/maxDequeueCount.ts'
-import { account, type Account } from './account.ts'
-import { drained, inLanes, lookUpAll, stopped } from './soak.ts'
+import { audit, type Audit } from './audit.ts'
+import { waitUntilDrained, runConcurrently, readAll, stopped } from './soak.ts'
 import { faultPlan, type OutageStyle } from './faults.ts'
 import { httpClient } from './httpClient.ts'
 import { createJournal, type StorageService } from './journal.ts'
@@ -15,17 +15,17 @@ import { workload } from './workload.ts'
 
 /** One long outage. */
 export interface OutageOptions {
-  /** `tables`: the queues stay. */
+  /** `tables`: only the tables; the queues stay available. */
   readonly away: 'all' | 'tables'
   readonly style: OutageStyle
   readonly seconds: number
   readonly seed: number
 }
 
-/** What the app did in it. */
+/** How the app behaved during the outage. */
 export interface OutageResult {
-  readonly account: Account
-  /** Messages on the poison queue: all were good, so none may be there. */
+  readonly audit: Audit
+  /** Messages on the poison queue: there must be none, because all messages are valid. */
   readonly poisoned: number
   readonly rows: Rows
 }
@@ -35,15 +35,15 @@ const SERVICES: Readonly<Record<OutageOptions['away'], readonly StorageService[]
   tables: ['table'],
 }
 
-/** Load before and after the outage. */
+/** Duration of the load before and after the outage. */
 const AROUND_MS = 5000
-/** Orders pushed past the proxy during the outage, so that there is something to wait. */
+/** Interval of orders that are sent past the proxy during the outage, so that messages wait. */
 const PUSH_PAUSE_MS = 200
-/** The host's own lease is 10 minutes: what it held when storage went away would come back only then. */
+/** The host's default is 10 minutes: messages that it held when the outage began would come back only then. */
 const LEASE_SECONDS = 30
 const MORE_THAN_ENOUGH_ORDERS = 50_000
 
-/** Takes storage away under load, with the settings of production, and accounts for every order afterwards. */
+/** Makes storage unavailable under load, with production settings, and audits every order afterwards. */
 export async function runOutage(options: OutageOptions, signal: AbortSignal): Promise<OutageResult> {
   const random = seededRandom(options.seed)
   const plans = forEachService(() => faultPlan(random.fork(), 0))
@@ -71,8 +71,10 @@ export async function runOutage(options: OutageOptions, signal: AbortSignal): Pr
     })
     const size = { orders: MORE_THAN_ENOUGH_ORDERS, duplicates: 0.05, conflicts: 0, poison: 0 }
     const enough = new AbortController()
-    const sending = inLanes(workload(random.fork(), size), AbortSignal.any([signal, enough.signal]), (task) =>
-      sender.send(task),
+    const sending = runConcurrently(
+      workload(random.fork(), size),
+      AbortSignal.any([signal, enough.signal]),
+      (task) => sender.send(task),
     )
     await delay(AROUND_MS)
 
@@ -93,8 +95,8 @@ export async function runOutage(options: OutageOptions, signal: AbortSignal): Pr
             idIn: 'body',
             content,
             text,
-            patience: 10,
-            looksUp: false,
+            maxAttempts: 10,
+            readsBack: false,
             after: 0,
           },
         ])
@@ -109,36 +111,36 @@ export async function runOutage(options: OutageOptions, signal: AbortSignal): Pr
     await delay(AROUND_MS)
     enough.abort()
     await sending
-    const waiting = await drained(reader, signal)
+    const waiting = await waitUntilDrained(reader, signal)
     const drainedMs = performance.now() - ended
 
     const records = await reader.all()
     const ids = [...records.keys()]
     const poison = await reader.takePoison()
-    const result = account({
+    const result = audit({
       ledger,
       final: {
         records,
         poison: poison.texts,
         waiting,
-        answers: await lookUpAll(http, new Set(ids), signal),
+        responses: await readAll(http, new Set(ids), signal),
       },
       journal,
       changed: new Set(),
       maxDequeueCount: maxDequeueCount({}),
       killedBetween: () => false,
-      awayBetween: (from, to) => system.outages.overlaps(from, to),
+      outageBetween: (from, to) => system.outages.overlaps(from, to),
     })
-    const during = [...ledger.orders, ...ledger.lookUps].filter(
+    const during = [...ledger.orders, ...ledger.reads].filter(
       (call) => call.begun >= begun && call.begun < ended,
     )
     return {
-      account: result,
+      audit: result,
       poisoned: poison.texts.length,
       rows: [
         ['away', `${options.away}, ${options.style}, ${options.seconds} s`],
         ['HTTP calls in the outage', during.length],
-        ['… answered', statuses(during)],
+        ['… statuses', statuses(during)],
         ['… slowest', `${(slowest(during) / 1000).toFixed(1)} s`],
         ['… 503 without Retry-After', during.filter(lacksRetryAfter).length],
         ['messages waiting when it ended', waitingAtEnd],
@@ -160,8 +162,8 @@ export async function runOutage(options: OutageOptions, signal: AbortSignal): Pr
 
 function statuses(calls: readonly Call[]): string {
   const counts = new Map<string, number>()
-  for (const { answer } of calls) {
-    const status = String(answer?.status ?? 'none')
+  for (const { response } of calls) {
+    const status = String(response?.status ?? 'none')
     counts.set(status, (counts.get(status) ?? 0) + 1)
   }
   return [...counts].map(([status, times]) => `${times} × ${status}`).join(', ')
@@ -171,6 +173,6 @@ function slowest(calls: readonly Call[]): number {
   return Math.max(0, ...calls.map(({ begun, ended }) => ended - begun))
 }
 
-function lacksRetryAfter({ answer }: Call): boolean {
-  return answer?.status === 503 && answer.retryAfter === undefined
+function lacksRetryAfter({ response }: Call): boolean {
+  return response?.status === 503 && response.retryAfter === undefined
 }

@@ -1,4 +1,4 @@
-/** A stream of random numbers that a seed determines, so that a run can be done again. */
+/** A stream of random numbers that a seed determines, so that a run can be repeated. */
 export interface Random {
   /** From 0 up to, not including, 1. */
   next(): number
@@ -8,7 +8,7 @@ export interface Random {
   chance(probability: number): boolean
   /** One of these. */
   pick<T>(values: readonly [T, ...T[]]): T
-  /** A stream of its own, for a part that must not depend on how often another part draws. */
+  /** An independent stream: it does not depend on how many numbers others take. */
   fork(): Random
 }
 

@@ -7,20 +7,20 @@ import type { Call, Ledger } from './ledger.ts'
 import type { Random } from './random.ts'
 import type { BadCall, OrderSend, Send, Task } from './workload.ts'
 
-/** How long a client waits at most before it asks again. */
+/** The longest pause before a retry. */
 const MAX_PAUSE_MS = 1000
 
-/** The clients: they send what they are given, ask again as real clients do, and write down what they were told. */
+/** The clients: they send their tasks, retry as real clients do, and record what they receive. */
 export interface Sender {
-  /** Sends everything of a task, concurrently. */
+  /** Sends everything in a task concurrently. */
   send(task: Task): Promise<void>
 }
 
 /**
  * Makes the clients.
  *
- * @param options.queueConnection of those who push orders that have an id: through the fault proxy
- * @param options.directConnection of those who push messages without: they have to know that they pushed once
+ * @param options.queueConnection for messages with an id: through the fault proxy
+ * @param options.directConnection for messages without an id: past the proxy, because a retry would be another order
  */
 export function createSender(options: {
   readonly http: HttpClient
@@ -28,7 +28,7 @@ export function createSender(options: {
   readonly directConnection: string
   readonly ledger: Ledger
   readonly random: Random
-  /** Ends the asking again. */
+  /** Ends the retries. */
   readonly signal: AbortSignal
 }): Sender {
   const { http, ledger, random, signal } = options
@@ -52,7 +52,7 @@ export function createSender(options: {
     const { way, content, text } = send
     let id = send.id
     let idIn = send.idIn
-    for (let attempt = 0; attempt < send.patience && !signal.aborted; attempt++) {
+    for (let attempt = 0; attempt < send.maxAttempts && !signal.aborted; attempt++) {
       const call = await http.call({
         method: 'POST',
         path: '/api/order',
@@ -64,33 +64,33 @@ export function createSender(options: {
         body: text,
       })
       ledger.orders.push({ ...call, way, id, content })
-      const status = call.answer?.status ?? 0
+      const status = call.response?.status ?? 0
       if (status === 200 || status === 202) {
-        const told = idNamedBy(call)
-        if (send.looksUp && told !== undefined) await lookUp(told, true)
+        const returnedId = returnedIdOf(call)
+        if (send.readsBack && returnedId !== undefined) await readBack(returnedId, true)
         return
       }
       if (status >= 400 && status < 500) return
-      // The service named the order in its 503: asked under that name again, it stays one order.
-      const told = idNamedBy(call)
-      if (id === undefined && told !== undefined) {
-        id = told
+      // The 503 contains the id of the order: a retry with it is the same order.
+      const returnedId = returnedIdOf(call)
+      if (id === undefined && returnedId !== undefined) {
+        id = returnedId
         idIn = 'header'
       }
       await pause(attempt)
     }
   }
 
-  async function lookUp(id: string, acknowledged: boolean): Promise<void> {
+  async function readBack(id: string, acknowledged: boolean): Promise<void> {
     const call = await http.call({ method: 'GET', path: `/api/order/${id}` })
-    ledger.lookUps.push({ ...call, id, acknowledged })
+    ledger.reads.push({ ...call, id, acknowledged })
   }
 
-  async function push({ id, content, text, patience }: OrderSend): Promise<void> {
+  async function push({ id, content, text, maxAttempts }: OrderSend): Promise<void> {
     const order = { id, content }
     const message = Buffer.from(text).toString('base64')
-    // Pushed twice, a message without an id is two orders: whoever wants to ask again gives one.
-    const tries = id === undefined ? 1 : patience
+    // A message without an id is a new order each time, so it is not retried.
+    const tries = id === undefined ? 1 : maxAttempts
     const target = id === undefined ? directQueue : queue
     for (let attempt = 0; attempt < tries && !signal.aborted; attempt++) {
       if (await put(target, message, order)) return
@@ -141,8 +141,8 @@ export function createSender(options: {
   }
 }
 
-/** The id an answer names. */
-function idNamedBy({ answer }: Call): string | undefined {
-  const id = jsonObject(answer?.body ?? '')?.['id']
+/** The id in a response. */
+function returnedIdOf({ response }: Call): string | undefined {
+  const id = jsonObject(response?.body ?? '')?.['id']
   return typeof id === 'string' ? id : undefined
 }

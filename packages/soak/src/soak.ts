@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { maxDequeueCount } from '../../../src/functions/maxDequeueCount.ts'
-import { account, type Account } from './account.ts'
+import { audit, type Audit } from './audit.ts'
 import { createBacklog } from './backlog.ts'
-import { createChaos, type Blows } from './chaos.ts'
+import { createChaos, type Disruptions } from './chaos.ts'
 import type { FinalState } from './evidence.ts'
 import type { FaultKind } from 'testkit/faultProxy'
 import { faultPlan } from './faults.ts'
@@ -17,60 +17,60 @@ import { forEachService, startSystem } from './system.ts'
 import { createWatcher } from './watcher.ts'
 import { workload, type Task, type WorkloadSize } from './workload.ts'
 
-/** What a run does. Parts are from 0 to 1. */
+/** The options of a run. Fractions are from 0 to 1. */
 export interface SoakOptions extends WorkloadSize {
   readonly kills: number
   readonly outages: number
-  /** Part of the storage requests that meets a fault. */
+  /** Fraction of the storage requests that gets a fault. */
   readonly faults: number
-  /** Overrides host.json's. */
+  /** Overrides the value of host.json. */
   readonly maxDequeueCount: number | undefined
   readonly seed: number
-  /** The run is given up, and has failed, after this long. */
+  /** The run fails if it takes longer. */
   readonly limitMs: number
 }
 
-/** What a run did and found. */
+/** The result of a run. */
 export interface SoakResult {
-  readonly account: Account
+  readonly audit: Audit
   readonly ledger: Ledger
-  readonly blows: Blows
+  readonly disruptions: Disruptions
   readonly faults: ReadonlyMap<FaultKind, number>
   readonly storageRequests: number
-  readonly slowStorageAnswers: number
-  /** The most messages that were seen on `orders`. */
+  readonly slowStorageResponses: number
+  /** The maximum number of messages on `orders`. */
   readonly longestQueue: number
-  /** How often the watcher looked at a processed record again. */
-  readonly looks: number
+  /** How often the watcher checked a processed record. */
+  readonly checks: number
   readonly expiringPoison: number
   readonly maxDequeueCount: number
   readonly sendMs: number
   readonly totalMs: number
-  /** What the host printed last. */
+  /** The end of the host's output. */
   readonly hostOutput: string
 }
 
-/** The stages of a run, as a person sees them. */
-export type Progress = (stage: 'sending' | 'draining' | 'looking up', done: number, total: number) => void
+/** Reports the stages of a run. */
+export type Progress = (stage: 'sending' | 'draining' | 'reading', done: number, total: number) => void
 
-/** How many tasks are on their way at a time. */
-const LANES = 24
-/** Messages on the queue from which on the lanes wait. */
+/** Number of tasks at a time. */
+const CONCURRENCY = 24
+/** With more messages on the queue, senders wait. */
 const MAX_BACKLOG = 400
-/** How long the queue may take to be empty when all faults are over. */
+/** How long it may take until the queue is empty after the last fault. */
 const DRAIN_LIMIT_MS = 180_000
-/** Killing the host leaves its messages leased; the real lease is 10 minutes. */
+/** A killed host leaves its messages leased. The default lease is 10 minutes. */
 const LEASE_SECONDS = 5
 
-/** The run was stopped from outside, or by its own limit. */
+/** The run was stopped, or has exceeded its time limit. */
 export class SoakStoppedError extends Error {
   override readonly name = 'SoakStoppedError'
 }
 
 /**
- * Sends orders to the app in every way while what it stands on dies, and accounts for each of them when all is quiet.
+ * Sends orders to the app in every way while the host, its worker and storage fail, and audits every order afterwards.
  *
- * @throws SoakStoppedError when `signal` is aborted or the limit is reached
+ * @throws SoakStoppedError if `signal` is aborted or the time limit is reached
  */
 export async function soak(
   options: SoakOptions,
@@ -107,7 +107,7 @@ export async function soak(
     })
     let sent = 0
     await Promise.all([
-      inLanes(tasks, over, async (task) => {
+      runConcurrently(tasks, over, async (task) => {
         await backlog.room(over)
         await sender.send(task)
         onProgress('sending', ++sent, tasks.length)
@@ -117,31 +117,31 @@ export async function soak(
     const sendMs = performance.now() - begun
 
     for (const plan of Object.values(plans)) plan.end()
-    const waiting = await drained(reader, over, onProgress)
+    const waiting = await waitUntilDrained(reader, over, onProgress)
     watching.abort()
     await watched
     const records = await reader.all()
     watcher.compare(records)
-    const answers = await lookUpAll(http, idsOf(ledger, records), over, onProgress)
+    const responses = await readAll(http, idsOf(ledger, records), over, onProgress)
     const poison = await reader.takePoison()
-    const final: FinalState = { records, poison: poison.texts, waiting, answers }
+    const final: FinalState = { records, poison: poison.texts, waiting, responses }
     return {
-      account: account({
+      audit: audit({
         ledger,
         final,
         journal,
         changed: watcher.changed,
         maxDequeueCount: maxDequeueCount(environment),
         killedBetween: (from, to) => system.kills.overlaps(from, to),
-        awayBetween: (from, to) => system.outages.overlaps(from, to),
+        outageBetween: (from, to) => system.outages.overlaps(from, to),
       }),
       ledger,
-      blows: chaos.done,
+      disruptions: chaos.done,
       faults: journal.faults,
       storageRequests: journal.requests(),
-      slowStorageAnswers: journal.slowAnswers(),
+      slowStorageResponses: journal.slowResponses(),
       longestQueue: backlog.longest(),
-      looks: watcher.looks(),
+      checks: watcher.checks(),
       expiringPoison: poison.expiring,
       maxDequeueCount: maxDequeueCount(environment),
       sendMs,
@@ -159,7 +159,7 @@ export async function soak(
   }
 }
 
-/** Settings that make the host quick to try again, so that a run takes minutes and not hours. */
+/** Settings with short retry intervals, so that a run takes minutes instead of hours. */
 function hostEnvironment(options: SoakOptions): Record<string, string> {
   const queues = 'AzureFunctionsJobHost__extensions__queues__'
   return {
@@ -172,30 +172,30 @@ function hostEnvironment(options: SoakOptions): Record<string, string> {
   }
 }
 
-/** Rejects when a run is over before it has finished. */
+/** Rejects when a run is stopped before it has finished. */
 export async function stopped(over: AbortSignal, byHand: AbortSignal): Promise<never> {
   if (!over.aborted) await once(over, 'abort')
   throw new SoakStoppedError(byHand.aborted ? 'Stopped.' : 'The run took longer than its limit.')
 }
 
-/** Runs tasks in their order, some at a time, until `signal` ends it. */
-export async function inLanes(
+/** Starts tasks in order, a limited number at a time, until `signal` is aborted. */
+export async function runConcurrently(
   tasks: readonly Task[],
   signal: AbortSignal,
   run: (task: Task) => Promise<void>,
 ): Promise<void> {
   const left = tasks.values()
-  const lane = async () => {
+  const worker = async () => {
     for (const task of left) {
       if (signal.aborted) return
       await run(task)
     }
   }
-  await Promise.all(Array.from({ length: LANES }, lane))
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
 }
 
-/** Waits until `orders` is empty. Answers how many messages are left on it. */
-export async function drained(
+/** Waits until `orders` is empty. Returns the number of messages that are left. */
+export async function waitUntilDrained(
   reader: StorageReader,
   signal: AbortSignal,
   onProgress: Progress = () => undefined,
@@ -211,7 +211,7 @@ export async function drained(
   }
 }
 
-/** Every order that was ever named. */
+/** The ids of all orders. */
 function idsOf(ledger: Ledger, records: ReadonlyMap<string, StoredOrder>): ReadonlySet<string> {
   const sent = [...ledger.orders, ...ledger.pushes.map(({ order }) => order)].flatMap((order) =>
     order?.id === undefined ? [] : [order.id],
@@ -219,23 +219,23 @@ function idsOf(ledger: Ledger, records: ReadonlyMap<string, StoredOrder>): Reado
   return new Set([...records.keys(), ...sent])
 }
 
-/** What the app answers about each order now. */
-export async function lookUpAll(
+/** The app's response to a GET of each order. */
+export async function readAll(
   http: HttpClient,
   ids: ReadonlySet<string>,
   signal: AbortSignal,
   onProgress: Progress = () => undefined,
-): Promise<FinalState['answers']> {
-  const answers = new Map<string, Awaited<ReturnType<HttpClient['call']>>['answer']>()
+): Promise<FinalState['responses']> {
+  const responses = new Map<string, Awaited<ReturnType<HttpClient['call']>>['response']>()
   const left = ids.values()
-  const lane = async () => {
+  const worker = async () => {
     for (const id of left) {
       if (signal.aborted) return
-      const { answer } = await http.call({ method: 'GET', path: `/api/order/${id}` })
-      answers.set(id, answer)
-      onProgress('looking up', answers.size, ids.size)
+      const { response } = await http.call({ method: 'GET', path: `/api/order/${id}` })
+      responses.set(id, response)
+      onProgress('reading', responses.size, ids.size)
     }
   }
-  await Promise.all(Array.from({ length: LANES }, lane))
-  return answers
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+  return responses
 }

@@ -3,7 +3,7 @@ import { QueueServiceClient } from '@azure/storage-queue'
 import { ORDERS_QUEUE, ORDERS_TABLE, POISON_QUEUE } from '../../../src/storage/names.ts'
 import type { Content } from './content.ts'
 
-/** A record as it lies in the table. */
+/** A record in the table. */
 export interface StoredOrder {
   readonly id: string
   readonly content: Content
@@ -11,23 +11,23 @@ export interface StoredOrder {
   readonly acceptedAt: string | undefined
   /** Changes with every write. */
   readonly etag: string
-  /** The JSON that every answer about it must be. */
+  /** The JSON that every response with this record must have. */
   readonly json: string
 }
 
-/** A page of the table; `next` is where the one after it begins. */
+/** A page of the table; `next` is the start of the following one. */
 export interface StoredPage {
   readonly orders: readonly StoredOrder[]
   readonly next: string | undefined
 }
 
-/** Reads tables and queues themselves, past the app and past the fault proxy. */
+/** Reads tables and queues directly, past the app and the fault proxy. */
 export interface StorageReader {
   page(from: string | undefined): Promise<StoredPage>
   all(): Promise<Map<string, StoredOrder>>
-  /** How many messages are on `orders`, the invisible ones included. */
+  /** The number of messages on `orders`, including invisible ones. */
   waiting(): Promise<number>
-  /** Takes everything off `orders-poison`: the texts, and how many of them would expire. */
+  /** Removes all messages from `orders-poison`. Returns their texts, and how many of them have an expiry. */
   takePoison(): Promise<{ readonly texts: readonly string[]; readonly expiring: number }>
 }
 
@@ -45,7 +45,7 @@ interface OrderEntity {
 const PAGE_SIZE = 1000
 const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1000
 
-/** A reader of the storage at a connection string. */
+/** A reader for the storage of a connection string. */
 export function storageReader(connection: string): StorageReader {
   const table = TableClient.fromConnectionString(connection, ORDERS_TABLE, { allowInsecureConnection: true })
   const queues = QueueServiceClient.fromConnectionString(connection)

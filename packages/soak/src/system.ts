@@ -14,37 +14,37 @@ import { createTimeline, type Timeline } from './timeline.ts'
 
 const SERVICES = ['blob', 'queue', 'table'] as const
 
-/** How long a killed worker may take to be replaced. */
+/** How long it may take until a killed worker is replaced. */
 const WORKER_RESTART_MS = 30_000
 
-/** The app on a host, the host on storage, and a fault proxy between: everything that can die, and the ways it can. */
+/** The app on a host, storage, and a fault proxy in between, with the ways to disrupt them. */
 export interface System {
   readonly httpPort: number
-  /** Storage itself, past the proxy. */
+  /** Connection string past the proxy. */
   readonly directConnection: string
-  /** Storage as the app sees it. */
+  /** Connection string through the proxy, as the app uses it. */
   readonly proxiedConnection: string
-  /** When the host or its worker was dead, or not ready yet. */
+  /** When the host or its worker was down or not ready yet. */
   readonly kills: Timeline
-  /** When storage was away, in whole or in part. */
+  /** When storage, or a part of it, was unavailable. */
   readonly outages: Timeline
-  /** Kills the worker process; resolves when another one answers. */
+  /** Kills the worker process; resolves when a new one responds. */
   killWorker(): Promise<void>
-  /** Kills the host and its worker; resolves when another host answers. */
+  /** Kills the host and its worker; resolves when a new host responds. */
   killHost(): Promise<void>
-  /** Ends Azurite cleanly, and starts it again on the same data after this long. */
+  /** Stops Azurite cleanly, and starts it again on the same data after this time. */
   restartAzurite(downMs: number): Promise<void>
-  /** Makes services unavailable to the app and the host, for this long. */
+  /** Makes services unavailable to the app and the host for this time. */
   outage(services: readonly StorageService[], style: OutageStyle, ms: number): Promise<void>
-  /** Runs something while storage itself is running: not during {@link restartAzurite}. */
+  /** Runs a function while Azurite is running: not during {@link restartAzurite}. */
   whileStorageRuns<T>(read: () => Promise<T>): Promise<T>
-  /** What the host has printed last, for the case that something broke. */
+  /** The end of the host's output, for diagnosis. */
   hostOutput(): string
-  /** Ends everything, and removes what it left on the disk. */
+  /** Stops everything and removes temporary files. */
   stop(): Promise<void>
 }
 
-/** Starts it all. `environment` is the host's, beside the storage connection. */
+/** Starts the system. `environment` is added to the host's environment. */
 export async function startSystem(options: {
   readonly environment: Readonly<Record<string, string>>
   readonly plans: Readonly<Record<StorageService, FaultPlan>>
@@ -52,10 +52,10 @@ export async function startSystem(options: {
 }): Promise<System> {
   const { plans, journal } = options
   const location = await mkdtemp(path.join(tmpdir(), 'soak-azurite-'))
-  const undo: (() => Promise<unknown>)[] = [() => rm(location, { recursive: true, force: true })]
+  const cleanUp: (() => Promise<unknown>)[] = [() => rm(location, { recursive: true, force: true })]
   const underWay = new Set<Promise<unknown>>()
   let stopping = false
-  /** What starts a process is finished before everything is stopped, and not begun any more after that. */
+  /** Runs an action that starts processes: `stop` waits for it, and none begins after `stop`. */
   const before = async (act: () => Promise<void>): Promise<void> => {
     if (stopping) return
     const done = act()
@@ -69,12 +69,12 @@ export async function startSystem(options: {
   const stop = async () => {
     stopping = true
     await Promise.allSettled(underWay)
-    for (const step of undo.splice(0).reverse()) await step()
+    for (const step of cleanUp.splice(0).reverse()) await step()
   }
   try {
     const upstream = { blob: await freePort(), queue: await freePort(), table: await freePort() }
     let azurite = await startAzurite({ location, ports: upstream })
-    undo.push(() => azurite.stop())
+    cleanUp.push(() => azurite.stop())
 
     const startProxy = async (service: StorageService) => {
       const proxy = await startFaultProxy({
@@ -85,7 +85,7 @@ export async function startSystem(options: {
           journal.note(service, exchange)
         },
       })
-      undo.push(() => proxy.close())
+      cleanUp.push(() => proxy.close())
       return proxy
     }
     const proxies = {
@@ -100,7 +100,7 @@ export async function startSystem(options: {
     })
 
     const app = await unpackedApp()
-    undo.push(() => app.remove())
+    cleanUp.push(() => app.remove())
     const httpPort = await freePort()
     const start = () =>
       startHost({
@@ -109,7 +109,7 @@ export async function startSystem(options: {
         environment: { AzureWebJobsStorage: proxiedConnection, ...options.environment },
       })
     let host: TestHost = await start()
-    undo.push(() => host.kill())
+    cleanUp.push(() => host.kill())
 
     const kills = createTimeline()
     const outages = createTimeline()
@@ -136,7 +136,7 @@ export async function startSystem(options: {
           try {
             process.kill(worker, 'SIGKILL')
           } catch {
-            // It has ended by itself.
+            // It has already ended.
           }
           const late = performance.now() + WORKER_RESTART_MS
           for (;;) {
@@ -188,7 +188,7 @@ export async function startSystem(options: {
   }
 }
 
-/** Makes something for each service. */
+/** Creates a value for each service. */
 export function forEachService<T>(make: (service: StorageService) => T): Readonly<Record<StorageService, T>> {
   const [blob, queue, table] = SERVICES
   return { blob: make(blob), queue: make(queue), table: make(table) }

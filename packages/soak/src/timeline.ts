@@ -1,10 +1,10 @@
-/** What is wrong at times, and when. */
+/** The periods in which something was down. */
 export interface Timeline {
-  /** Something is wrong from now on, until the function it answers is called. */
+  /** Begins a period; the function that it returns ends it. */
   begin(): () => void
-  /** Whether it was wrong at any time between these two, of `performance.now()`. */
+  /** Whether a period overlaps the time between these values of `performance.now()`. */
   overlaps(begun: number, ended: number): boolean
-  /** How often it began. */
+  /** The number of periods. */
   count(): number
 }
 

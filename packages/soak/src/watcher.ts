@@ -2,33 +2,33 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { StoredOrder, StoredPage } from './storedOrders.ts'
 
 const PAUSE_MS = 400
-/** Pauses for so many times as long as it reads: Azurite goes through the whole table for every page. */
+/** The pause is this many times as long as the read: Azurite scans the whole table for every page. */
 const PAUSE_FACTOR = 12
 
-/** Watches that processed records stay as they are. */
+/** Checks during a run that processed records do not change. */
 export interface Watcher {
-  /** Reads the table over and over, until it is aborted. */
+  /** Reads the table repeatedly until it is aborted. */
   run(signal: AbortSignal): Promise<void>
-  /** Holds what it saw against what is there now. */
+  /** Compares what it has seen with these records. */
   compare(records: ReadonlyMap<string, StoredOrder>): void
-  /** Ids of processed records that were seen to change, or to be gone. */
+  /** Ids of processed records that have changed or disappeared. */
   readonly changed: ReadonlySet<string>
-  /** How often a processed record was looked at again. */
-  looks(): number
+  /** How often a processed record was checked. */
+  checks(): number
 }
 
 /**
- * A watcher that reads with `page`. A record that was written again has another ETag, even when it says the same.
+ * A watcher that reads with `page`. A record that was written again has another ETag, even if its content is the same.
  */
 export function createWatcher(page: (from: string | undefined) => Promise<StoredPage>): Watcher {
   const seen = new Map<string, { readonly etag: string; readonly json: string }>()
   const changed = new Set<string>()
-  let looks = 0
+  let checks = 0
 
-  function look(order: StoredOrder): void {
+  function check(order: StoredOrder): void {
     const before = seen.get(order.id)
     if (before !== undefined) {
-      looks++
+      checks++
       if (before.etag !== order.etag || before.json !== order.json) changed.add(order.id)
     } else if (order.status === 'processed') {
       seen.set(order.id, { etag: order.etag, json: order.json })
@@ -36,17 +36,17 @@ export function createWatcher(page: (from: string | undefined) => Promise<Stored
   }
   return {
     changed,
-    looks: () => looks,
+    checks: () => checks,
     async run(signal) {
       let from: string | undefined
       while (!signal.aborted) {
         const begun = performance.now()
         try {
           const { orders, next } = await page(from)
-          orders.forEach(look)
+          orders.forEach(check)
           from = next
         } catch {
-          // Storage is away; what changes meanwhile is still changed later.
+          // Storage is unavailable; a change in the meantime will be seen later.
           from = undefined
         }
         const pause = Math.max(PAUSE_MS, PAUSE_FACTOR * (performance.now() - begun))
@@ -55,7 +55,7 @@ export function createWatcher(page: (from: string | undefined) => Promise<Stored
     },
     compare(records) {
       for (const id of seen.keys()) if (!records.has(id)) changed.add(id)
-      for (const order of records.values()) look(order)
+      for (const order of records.values()) check(order)
     },
   }
 }

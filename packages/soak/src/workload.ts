@@ -1,34 +1,34 @@
 import type { Content } from './content.ts'
 import type { Random } from './random.ts'
 
-/** How an order comes in. */
+/** How an order is sent. */
 export type Way = 'sync' | 'async' | 'push'
 
-/** One order sent once by one client, which asks again as often as `patience` says while it has no answer. */
+/** An order that one client sends, with up to `maxAttempts` attempts until it has a response. */
 export interface OrderSend {
   readonly kind: 'order'
   readonly way: Way
-  /** Undefined: the service, or the queue message, gives one. */
+  /** Undefined: the service or the queue assigns one. */
   readonly id: string | undefined
   /** Where an HTTP client puts the id. */
   readonly idIn: 'body' | 'header' | 'both'
   readonly content: Content
   /** The order as the client writes it: JSON. */
   readonly text: string
-  readonly patience: number
-  /** The client looks the order up as soon as it has its answer. */
-  readonly looksUp: boolean
-  /** Milliseconds after the task has begun. */
+  readonly maxAttempts: number
+  /** The client reads the order as soon as it has a response. */
+  readonly readsBack: boolean
+  /** Milliseconds after the start of the task. */
   readonly after: number
 }
 
-/** A message that can't be processed: its text on the queue, Base64 or not. */
+/** A message that cannot be processed: its text on the queue, Base64 or not. */
 export interface BadMessage {
   readonly kind: 'badMessage'
   readonly text: string
 }
 
-/** A body that HTTP must refuse with this status. */
+/** A request body that must be refused with this status. */
 export interface BadCall {
   readonly kind: 'badCall'
   readonly body: string
@@ -37,26 +37,26 @@ export interface BadCall {
 
 export type Send = OrderSend | BadMessage | BadCall
 
-/** What is sent at a time, all of it concurrently. */
+/** What is sent together, concurrently. */
 export type Task = readonly Send[]
 
-/** How many orders, and which part of them has company. */
+/** The number of orders, and the fractions of special cases. */
 export interface WorkloadSize {
   readonly orders: number
-  /** Part of the orders that is sent more than once: same id and content. */
+  /** Fraction of the orders that is sent more than once, with the same id and content. */
   readonly duplicates: number
-  /** Part of the orders that meets another order with the same id and other content. */
+  /** Fraction of the orders that conflicts with another order: same id, other content. */
   readonly conflicts: number
-  /** Part of the sends that is malformed, invalid, oversized or not Base64. */
+  /** Fraction of the messages and calls that is malformed, invalid, oversized or not Base64. */
   readonly poison: number
 }
 
 const MAX_CONCURRENT_COPIES = 3
-/** The longest message a queue takes is 64 KiB, as Base64 text. */
+/** Less than the maximum of a queue message, which is 64 KiB as Base64 text. */
 const OVERSIZED_BYTES = 48 * 1024
 const OVERSIZED_BODY_BYTES = 33 * 1024
 
-/** Everything a run sends, in the order in which it begins. */
+/** Everything that a run sends, in order. */
 export function workload(random: Random, size: WorkloadSize): Task[] {
   const tasks: { readonly at: number; readonly sends: Send[] }[] = []
   let previousId = ''
@@ -80,18 +80,18 @@ export function workload(random: Random, size: WorkloadSize): Task[] {
       }
     }
     if (random.chance(size.conflicts)) {
-      const twin = { id, content: otherContent(random, order.content) }
-      together.push(orderSend(random, twin, random.integer(0, 30)))
-      if (random.chance(0.3)) together.push(orderSend(random, twin, random.integer(0, 30)))
+      const conflicting = { id, content: otherContent(random, order.content) }
+      together.push(orderSend(random, conflicting, random.integer(0, 30)))
+      if (random.chance(0.3)) together.push(orderSend(random, conflicting, random.integer(0, 30)))
       if (random.chance(0.3)) {
-        tasks.push({ at: number + random.integer(1, 400), sends: [orderSend(random, twin, 0)] })
+        tasks.push({ at: number + random.integer(1, 400), sends: [orderSend(random, conflicting, 0)] })
       }
     }
   }
   return tasks.sort((a, b) => a.at - b.at).map(({ sends }) => sends)
 }
 
-/** Case counts in an id: now and then one differs from the one before in nothing else. */
+/** Ids are case-sensitive: some differ from the previous one only in case. */
 function newId(random: Random, number: number, previous: string): string {
   if (random.chance(0.02) && previous.startsWith('o-')) return previous.toUpperCase()
   const id = `o-${number}-${random.pick(['a', 'B', '_', '-'])}${random.integer(0, 999)}`
@@ -128,14 +128,14 @@ function orderSend(
     idIn,
     content,
     text: written(random, idIn === 'header' ? undefined : id, content),
-    // Most clients want an answer; some go away after the first failure.
-    patience: random.chance(0.9) ? 100 : 1,
-    looksUp: way !== 'push' && random.chance(0.3),
+    // Most clients retry; some give up after the first failure.
+    maxAttempts: random.chance(0.9) ? 100 : 1,
+    readsBack: way !== 'push' && random.chance(0.3),
     after,
   }
 }
 
-/** JSON of an order, in one of the ways that mean the same. */
+/** JSON of an order, in one of several equivalent forms. */
 function written(random: Random, id: string | undefined, { item, quantity }: Content): string {
   const fields: [string, unknown][] = [['item', random.chance(0.1) ? `  ${item}\t` : item]]
   if (quantity !== 1 || random.chance(0.5)) fields.push(['quantity', quantity])
@@ -154,7 +154,7 @@ function badMessage(random: Random, number: number): BadMessage {
       ),
     () => base64(JSON.stringify({ id: `bad-${number}`, item: '', quantity: 0 })),
     () => base64(JSON.stringify({ id: `bad-${number}`, item: 'widget', qty: 2 })),
-    // Names of the message's own metadata.
+    // The names of message metadata.
     () => base64(JSON.stringify({ id: `bad-${number}`, item: 'widget', dequeueCount: 99, popReceipt: 'x' })),
     () => base64(JSON.stringify({ id: `../${number}`, item: 'widget' })),
     () => base64(`[${number}]`),

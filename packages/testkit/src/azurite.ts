@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 const SERVICES = ['blob', 'queue', 'table'] as const
 type Service = (typeof SERVICES)[number]
 
-/** Where Azurite listens unless told otherwise, and where `UseDevelopmentStorage=true` looks for it. */
+/** Azurite's default ports, which `UseDevelopmentStorage=true` stands for. */
 export const USUAL_PORTS: Readonly<Record<Service, number>> = { blob: 10000, queue: 10001, table: 10002 }
 
 // Azurite's account is public knowledge, not a secret:
@@ -22,16 +22,16 @@ const STOP_TIMEOUT_MS = 10_000
 
 const moduleUrl = (name: string) => new URL(name, import.meta.url).href
 
-/** The module, for `node --import`, that stops a process cleanly when the process that started it is gone. */
+/** A module for `node --import` that stops a process cleanly when its parent process is gone. */
 export const PARENT_WATCHDOG = moduleUrl('parentWatchdog.ts')
 
 /** A running Azurite. */
 export interface Azurite {
   readonly ports: Readonly<Record<Service, number>>
   readonly connectionString: string
-  /** Resolves when the process has ended, asked to or not. */
+  /** Resolves when the process has ended, for whatever reason. */
   readonly ended: Promise<void>
-  /** Stops it cleanly: what it has acknowledged is on the disk (unless it runs in memory). */
+  /** Stops it cleanly: everything it has acknowledged is on disk (unless it runs in memory). */
   stop(): Promise<void>
 }
 
@@ -41,7 +41,7 @@ export class AzuriteStartError extends Error {
 }
 
 /**
- * Starts Azurite, Azure Storage's emulator, in a process of its own.
+ * Starts Azurite, the emulator of Azure Storage, as a process.
  *
  * @param options.ports to listen on; 0 picks a free one
  * @param options.location folder of its data; without one it keeps everything in memory, also what was deleted
@@ -70,7 +70,7 @@ export async function startAzurite(options: {
       ...(options.extraArguments ?? []),
     ],
     {
-      // A group of its own: Ctrl-C in the terminal must not stop it before the host has finished.
+      // Its own process group: Ctrl-C in the terminal must not stop it before the host has finished.
       detached: process.platform !== 'win32',
       execArgv: [
         PARENT_WATCHDOG,
@@ -212,23 +212,23 @@ export function azuritePorts(connection: string): Readonly<Record<Service, numbe
 /**
  * Who answers at Azurite's usual ports.
  *
- * @returns `azurite` when it is there with all its services, `nobody` when all ports are free, else a port that
- * something else, or only a part of Azurite, holds
+ * @returns `azurite` if all its services do, `nobody` if all ports are free, else a port that another program, or an
+ * incomplete Azurite, uses
  */
 export async function whoAnswers(
   ports = USUAL_PORTS,
 ): Promise<'azurite' | 'nobody' | { readonly port: number }> {
-  const answers = await Promise.all(
+  const found = await Promise.all(
     SERVICES.map(async (service) => ({ port: ports[service], server: await serverAt(ports[service]) })),
   )
-  if (answers.every(({ server }) => server === undefined)) return 'nobody'
-  const stranger = answers.find(({ server }) => server?.startsWith('Azurite-') === false)
-  const silent = answers.find(({ server }) => server === undefined)
-  if (stranger === undefined && silent === undefined) return 'azurite'
-  return { port: (stranger ?? answers.find(({ server }) => server !== undefined) ?? answers[0])?.port ?? 0 }
+  if (found.every(({ server }) => server === undefined)) return 'nobody'
+  const other = found.find(({ server }) => server?.startsWith('Azurite-') === false)
+  const free = found.find(({ server }) => server === undefined)
+  if (other === undefined && free === undefined) return 'azurite'
+  return { port: (other ?? found.find(({ server }) => server !== undefined) ?? found[0])?.port ?? 0 }
 }
 
-/** The `Server` header at a port: empty when whoever is there says none, undefined when nobody is. */
+/** The `Server` header of what listens on a port: empty if it sends none, undefined if nothing listens. */
 async function serverAt(port: number): Promise<string | undefined> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(2000) })

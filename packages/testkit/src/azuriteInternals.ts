@@ -1,16 +1,16 @@
 import { createRequire } from 'node:module'
 
-// Loaded into Azurite before Azurite itself. This file alone reaches into Azurite's private classes, and it knows one
+// Loaded into the Azurite process before Azurite. Only this file uses Azurite's private classes, and it is written for one
 // version of them.
 //
-// - Storage in memory: every minute Azurite's queue service removes what deleted messages leave behind. In memory that is one
-//   entry a message, and each removal sorts the index of all of them again (`MemoryExtentStore.deleteExtents`). After some
-//   hundred messages it does not respond for seconds, after some thousand for minutes. Tests and benchmarks end before they need
-//   the space, so the interval is the longest there is.
-// - `?flatQueues`: Azurite sorts whole indexes for each batch that is received, and before every operation looks for expired
-//   messages, sorting every index also when there are none (`clearExpiredMessages`: `coll.remove([])`). With ten thousand
-//   messages it does little else. Here each queue is a map, oldest message first. Expiry and peeking, which benchmarks don't use,
-//   are left out.
+// - In memory: every minute Azurite's queue service frees the space of deleted messages. In memory that is one entry per
+//   message, and each removal sorts the index of all entries again (`MemoryExtentStore.deleteExtents`). After some hundred
+//   messages it does not respond for seconds, after some thousand for minutes. Tests and benchmarks end before they need the
+//   space, so the interval is set to the maximum.
+// - `?flatQueues`: Azurite sorts whole indexes for each batch that is received, and before every operation it searches for expired
+//   messages and sorts every index even if there are none (`clearExpiredMessages`: `coll.remove([])`). With ten thousand
+//   messages it does little else. Here each queue is a map, oldest message first. Expiry and peeking are not implemented,
+//   because benchmarks do not use them.
 
 const KNOWN_VERSION = '3.37.'
 
@@ -18,7 +18,7 @@ const require = createRequire(import.meta.url)
 const { version } = require('azurite/package.json') as { readonly version: string }
 if (!version.startsWith(KNOWN_VERSION)) {
   throw new Error(
-    `packages/testkit/src/azuriteInternals.ts knows Azurite ${KNOWN_VERSION}x, and ${version} is installed. ` +
+    `packages/testkit/src/azuriteInternals.ts is written for Azurite ${KNOWN_VERSION}x, but ${version} is installed. ` +
       'Check the private classes it replaces against that version, then change KNOWN_VERSION.',
   )
 }
@@ -38,7 +38,7 @@ interface Message {
   dequeueCount: number
 }
 
-/** What Azurite awaits of its store. */
+/** The part of Azurite's store that is replaced. */
 interface MessageStore {
   insertMessage(message: Message): void
   getMessages(
@@ -59,7 +59,7 @@ interface ErrorFactory {
   getPopReceiptMismatch(): Error
 }
 
-/** Replaces the store of the queue service: operations cost the same however many messages wait. */
+/** Replaces the store of the queue service: operations take the same time however many messages wait. */
 function replaceQueueStore(): void {
   const { default: store } = require('azurite/dist/src/queue/persistence/LokiQueueMetadataStore.js') as {
     readonly default: { readonly prototype: MessageStore }
@@ -77,7 +77,7 @@ function replaceQueueStore(): void {
     return messages
   }
 
-  /** @throws when there is no such message, or somebody else has it now */
+  /** @throws if there is no such message, or another consumer has received it since */
   function held(messages: Map<string, Message>, messageId: string, popReceipt: string): Message {
     const message = messages.get(messageId)
     if (message === undefined) throw errors.getMessageNotFound()
@@ -101,7 +101,7 @@ function replaceQueueStore(): void {
     },
     updateMessage: (change, popReceipt) => {
       const message = held(messagesOf(change.accountName, change.queueName), change.messageId, popReceipt)
-      // A change of the lease alone names no content.
+      // An update of the visibility timeout has no content.
       const given = Object.entries(change).filter(([, value]) => value !== undefined)
       Object.assign(message, Object.fromEntries(given))
     },

@@ -12,24 +12,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 /** What the proxy does with one request. */
 export type Fault =
   | { readonly kind: 'pass' }
-  /** The connection is reset; the server never hears of the request. */
+  /** The connection is reset; the request does not reach the server. */
   | { readonly kind: 'refuse' }
-  /** The request waits, unless its client gives up, and is forwarded then. */
+  /** The request is forwarded after a delay, unless the client closes the connection first. */
   | { readonly kind: 'delay'; readonly ms: number }
-  /** The request waits and is forwarded all the same, also when its client has given up long since. */
+  /** The request is forwarded after a delay, even if the client has closed the connection. */
   | { readonly kind: 'late'; readonly ms: number }
-  /** The proxy answers itself; the server never hears of the request. */
-  | { readonly kind: 'answer'; readonly status: 500 | 503 }
-  /** The server hears of it and answers; the answer is lost and the connection reset. */
+  /** The proxy sends an error response; the request does not reach the server. */
+  | { readonly kind: 'error'; readonly status: 500 | 503 }
+  /** The server processes the request; its response is discarded and the connection reset. */
   | { readonly kind: 'drop' }
-  /** The server hears of it and answers; the answer breaks off in the middle. */
+  /** The server processes the request; its response is truncated. */
   | { readonly kind: 'cut' }
-  /** Nobody answers, for this long. */
+  /** There is no response for this long, then the connection is reset. */
   | { readonly kind: 'hang'; readonly ms: number }
 
 export type FaultKind = Fault['kind']
 
-/** One request of a client, whole. */
+/** A complete request. */
 export interface ProxiedRequest {
   readonly method: string
   /** Path and query. */
@@ -37,30 +37,30 @@ export interface ProxiedRequest {
   readonly body: Buffer
 }
 
-/** What became of one request. */
+/** A request and its outcome. */
 export interface Exchange {
   readonly request: ProxiedRequest
   readonly fault: FaultKind
-  /** The server's answer; undefined when the request did not reach it, or it did not answer. */
-  readonly answer: { readonly status: number; readonly body: Buffer } | undefined
-  /** `performance.now()` when the request had arrived. */
+  /** The server's response; undefined if the request did not reach the server, or it did not respond. */
+  readonly response: { readonly status: number; readonly body: Buffer } | undefined
+  /** `performance.now()` when the whole request had arrived. */
   readonly begun: number
 }
 
-/** A proxy before one HTTP server. */
+/** A proxy in front of one HTTP server. */
 export interface FaultProxy {
   readonly port: number
-  /** Nobody listens at the port any more, and open connections are reset. */
+  /** Stops listening and resets open connections. */
   goOffline(): Promise<void>
-  /** Listens again, at the same port. */
+  /** Listens again on the same port. */
   goOnline(): Promise<void>
   close(): Promise<void>
 }
 
 /**
- * Starts a proxy on 127.0.0.1 that passes requests on as they are, headers included, or does to them what `choose` says.
+ * Starts a proxy on 127.0.0.1 that forwards requests unchanged, headers included, or applies the fault that `choose` returns.
  *
- * @param options.onExchange hears of every request once the server has answered it, or would have
+ * @param options.onExchange called for every request when its outcome is known
  */
 export async function startFaultProxy(options: {
   readonly upstreamPort: number
@@ -91,32 +91,32 @@ export async function startFaultProxy(options: {
     }
     const begun = performance.now()
     const fault = options.choose(request)
-    let answer: Answer | undefined
+    let upstream: UpstreamResponse | undefined
     try {
-      answer = await answerTo(fault, request, incoming, response)
+      upstream = await respondTo(fault, request, incoming, response)
     } finally {
-      const seen = answer === undefined ? undefined : { status: answer.status, body: answer.body }
-      options.onExchange?.({ request, fault: fault.kind, answer: seen, begun })
+      const seen = upstream === undefined ? undefined : { status: upstream.status, body: upstream.body }
+      options.onExchange?.({ request, fault: fault.kind, response: seen, begun })
     }
     if (response.destroyed || response.writableEnded) return
     const { socket } = incoming
-    if (answer === undefined || fault.kind === 'drop') {
+    if (upstream === undefined || fault.kind === 'drop') {
       reset(socket)
     } else if (fault.kind === 'cut') {
-      await cutOff(answer, socket)
+      await truncate(upstream, socket)
     } else {
-      response.writeHead(answer.status, answer.headers)
-      response.end(answer.body)
+      response.writeHead(upstream.status, upstream.headers)
+      response.end(upstream.body)
     }
   }
 
-  /** The server's answer; undefined where it was not asked. Throws when it can't be reached. */
-  async function answerTo(
+  /** The server's response; undefined if the request was not forwarded. Throws if the server cannot be reached. */
+  async function respondTo(
     fault: Fault,
     request: ProxiedRequest,
     incoming: IncomingMessage,
     response: ServerResponse,
-  ): Promise<Answer | undefined> {
+  ): Promise<UpstreamResponse | undefined> {
     const waiting = new AbortController()
     const stopWaiting = () => {
       waiting.abort()
@@ -128,8 +128,8 @@ export async function startFaultProxy(options: {
       switch (fault.kind) {
         case 'refuse':
           return undefined
-        case 'answer':
-          answerItself(response, fault.status)
+        case 'error':
+          sendError(response, fault.status)
           return undefined
         case 'hang':
           await wait(fault.ms).catch(() => undefined)
@@ -150,7 +150,7 @@ export async function startFaultProxy(options: {
   async function forward(
     { method, path, body }: ProxiedRequest,
     headers: readonly string[],
-  ): Promise<Answer> {
+  ): Promise<UpstreamResponse> {
     const outgoing = httpRequest({
       host: '127.0.0.1',
       port: options.upstreamPort,
@@ -160,8 +160,12 @@ export async function startFaultProxy(options: {
       agent,
     })
     outgoing.end(body)
-    const [answer] = (await once(outgoing, 'response')) as [IncomingMessage]
-    return { status: answer.statusCode ?? 502, headers: answer.rawHeaders, body: await wholeBody(answer) }
+    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+    return {
+      status: incoming.statusCode ?? 502,
+      headers: incoming.rawHeaders,
+      body: await wholeBody(incoming),
+    }
   }
 
   async function listen(port: number): Promise<void> {
@@ -189,13 +193,13 @@ export async function startFaultProxy(options: {
   }
 }
 
-/** A socket that is ending already can't be reset: Node would lose its handle, and never exit. */
+/** Resets a connection. A socket that is already ending cannot be reset: Node would leak its handle and never exit. */
 function reset(socket: Socket): void {
   if (socket.writableEnded) socket.destroy()
   else socket.resetAndDestroy()
 }
 
-interface Answer {
+interface UpstreamResponse {
   readonly status: number
   /** Name, value, name, value … */
   readonly headers: string[]
@@ -209,7 +213,7 @@ async function wholeBody(message: IncomingMessage): Promise<Buffer> {
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes */
-function answerItself(response: ServerResponse, status: 500 | 503): void {
+function sendError(response: ServerResponse, status: 500 | 503): void {
   const code = status === 503 ? 'ServerBusy' : 'InternalError'
   response.writeHead(status, { 'content-type': 'application/xml', 'x-ms-error-code': code })
   response.end(
@@ -217,8 +221,8 @@ function answerItself(response: ServerResponse, status: 500 | 503): void {
   )
 }
 
-/** Sends the first half of an answer, of its head when it has no body, and resets the connection. */
-async function cutOff({ status, headers, body }: Answer, socket: Socket): Promise<void> {
+/** Sends the first half of a response (of its head, if it has no body) and resets the connection. */
+async function truncate({ status, headers, body }: UpstreamResponse, socket: Socket): Promise<void> {
   const lines = [`HTTP/1.1 ${status} Cut`]
   let chunked = false
   for (let index = 0; index < headers.length; index += 2) {
@@ -232,7 +236,7 @@ async function cutOff({ status, headers, body }: Answer, socket: Socket): Promis
       ? head.subarray(0, head.length / 2)
       : Buffer.concat([head, body.subarray(0, body.length / 2)])
   socket.write(part)
-  // A reset overtakes what is still on its way.
+  // A reset discards data that has not been sent yet.
   await delay(20)
   reset(socket)
 }

@@ -2,12 +2,12 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Above what services use, below what systems give to outgoing connections (from 32768 on, on Linux). */
+/** Above the ports of common services, below the ports for outgoing connections (from 32768, on Linux). */
 const RANGE = { least: 12_000, most: 32_000 }
 
 /**
- * A port of 127.0.0.1 that is free now, and likely to be free again after whoever listens there has died: no outgoing
- * connection is given it meanwhile.
+ * A port of 127.0.0.1 that is free, and likely to stay free while a process that uses it is restarted: the system does not
+ * assign ports of this range to outgoing connections.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

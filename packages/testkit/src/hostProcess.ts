@@ -5,7 +5,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from './freePort.ts'
 
-/** The script of func-local, as it is installed here. */
+/** The script of the installed func-local. */
 export const FUNC_LOCAL = path.join(
   path.dirname(createRequire(import.meta.url).resolve('func-local/package.json')),
   'bin/func-local.js',
@@ -13,18 +13,18 @@ export const FUNC_LOCAL = path.join(
 
 const START_TIMEOUT_MS = 60_000
 
-/** A Functions host in a process of its own. */
+/** A running Functions host process. */
 export interface TestHost {
   /** `http://127.0.0.1:<port>` */
   readonly url: string
   readonly pid: number
-  /** Everything it has printed so far, both streams. */
+  /** Its output so far, both streams. */
   output(): string
-  /** Resolves with what it has printed once that matches. */
+  /** Resolves with its output as soon as that matches. */
   waitForOutput(pattern: RegExp, timeoutMs?: number): Promise<string>
-  /** Asks it to stop, as Ctrl-C does. Resolves with its exit code. */
+  /** Stops it as Ctrl-C does. Resolves with its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
-  /** Ends it, and the worker it started, at once. */
+  /** Kills it and its worker. */
   kill(): Promise<void>
 }
 
@@ -41,8 +41,8 @@ export interface HostCommand {
 }
 
 /**
- * Starts a host, alone in its process group, with nothing of the parent's Node options. Without `host` the variable
- * `E2E_HOST=func` takes Core Tools, everything else func-local.
+ * Starts a host in its own process group and without the parent's Node options. If `host` is missing, `E2E_HOST=func`
+ * selects Core Tools, and anything else func-local.
  */
 export function spawnHost(command: HostCommand): ChildProcess {
   const host = command.host ?? (process.env['E2E_HOST'] === 'func' ? 'func' : FUNC_LOCAL)
@@ -52,7 +52,7 @@ export function spawnHost(command: HostCommand): ChildProcess {
     env: {
       ...process.env,
       FUNCTIONS_WORKER_RUNTIME: 'node',
-      // Jest's flags are not the host's.
+      // Jest's Node options are not for the host.
       NODE_OPTIONS: '',
       ...command.environment,
     },
@@ -65,14 +65,14 @@ export function spawnHost(command: HostCommand): ChildProcess {
 }
 
 /**
- * Starts a host on an app's folder, and waits until `readyPath` responds with 2xx.
+ * Starts a host on an app's folder, and waits until a GET of `readyPath` returns 2xx.
  */
 export async function startHost(options: {
   readonly folder: string
   readonly environment: Readonly<Record<string, string>>
   readonly flags?: readonly string[]
   readonly port?: number
-  /** Its response is 2xx when the app is up. */
+  /** Returns 2xx when the app is ready; `/api/hello` by default. */
   readonly readyPath?: string
 }): Promise<TestHost> {
   const port = options.port ?? (await freePort())
@@ -109,7 +109,7 @@ async function watch(child: ChildProcess, url: string, readyPath: string): Promi
       return ended
     },
     async kill() {
-      // Its group: the worker goes with it.
+      // The process group, which includes the worker.
       if (running()) process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
       await ended
     },

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
-/** The processes that a process has started, and those that they have started, as `ps` sees them. */
+/** All descendants of a process, as `ps` lists them. */
 export async function descendants(
   pid: number,
 ): Promise<{ readonly pid: number; readonly command: string }[]> {
@@ -17,7 +17,7 @@ export async function descendants(
   return below(pid)
 }
 
-/** The worker of a host: the process farthest down that is Node's. */
+/** The worker process of a host: its deepest descendant that is a Node process. */
 export async function workerOf(hostPid: number): Promise<number | undefined> {
   return (await descendants(hostPid)).findLast(({ command }) => /\bnode\b/.test(command))?.pid
 }

@@ -1,18 +1,18 @@
 import { connect } from 'node:net'
 
-/** What came back for bytes that were sent. */
-export interface RawAnswer {
-  /** The status of each answer, in order; none when the server closed the connection without one. */
+/** What a server sent in response to raw bytes. */
+export interface RawResponse {
+  /** The status of each response, in order; empty if the server closed the connection without one. */
   readonly statuses: readonly number[]
-  /** Whether the server was still waiting for more when the time was up. */
+  /** Whether the connection was still open at the timeout. */
   readonly open: boolean
 }
 
 /**
- * Sends bytes to a server of this machine as they are, which no HTTP client does, and reads until the server closes the
- * connection, or for `patienceMs`.
+ * Sends bytes to a local server unchanged, which no HTTP client does, and reads until the server closes the connection, or
+ * for `timeoutMs`.
  */
-export function exchange(port: number, bytes: Uint8Array, patienceMs: number): Promise<RawAnswer> {
+export function exchange(port: number, bytes: Uint8Array, timeoutMs: number): Promise<RawResponse> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
     let text = ''
@@ -22,7 +22,7 @@ export function exchange(port: number, bytes: Uint8Array, patienceMs: number): P
       const statuses = [...text.matchAll(/^HTTP\/1\.[01] (\d{3})/gm)].map(([, status]) => Number(status))
       resolve({ statuses, open })
     }
-    const timer = setTimeout(end, patienceMs, true)
+    const timer = setTimeout(end, timeoutMs, true)
     socket.setEncoding('latin1').on('data', (chunk: string) => {
       text += chunk
     })

@@ -5,8 +5,8 @@ import path from 'node:path'
 const ROOT = path.join(import.meta.dirname, '../../..')
 
 /**
- * A copy of the app as it is deployed: the bundle, host.json and package.json, and nothing else. `E2E_APP` names the
- * folder to take it from, an unpacked package for example; the default is this checkout.
+ * A copy of the app as it is deployed: only the bundle, host.json and package.json. The environment variable `E2E_APP` names
+ * the folder to copy from, for example an unpacked package; the default is this checkout.
  */
 export async function unpackedApp(): Promise<{ readonly folder: string; remove(): Promise<void> }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'order-service-'))

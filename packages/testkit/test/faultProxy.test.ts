@@ -21,7 +21,7 @@ beforeEach(async () => {
   exchanges.length = 0
   fault = { kind: 'pass' }
   server = createServer((request, response) => {
-    void answer(request).then((body) => {
+    void respond(request).then((body) => {
       response.writeHead(201, { 'x-from': 'server' })
       response.end(body)
     })
@@ -40,7 +40,7 @@ afterEach(async () => {
   server.closeAllConnections()
 })
 
-async function answer(request: IncomingMessage): Promise<string> {
+async function respond(request: IncomingMessage): Promise<string> {
   let body = ''
   for await (const chunk of request) body += String(chunk)
   received.push(`${request.method ?? ''} ${request.url ?? ''} ${body}`)
@@ -61,23 +61,23 @@ function send(signal?: AbortSignal): Promise<Response> {
 
 const forwarded = ['POST /a/b?c=d%20e hello']
 
-test('a request that passes reaches the server as it is, and so does the answer its client', async () => {
+test('a request and its response pass unchanged', async () => {
   const response = await send()
   expect(response.status).toBe(201)
   expect(response.headers.get('x-from')).toBe('server')
   expect(await response.text()).toBe('you said hello')
   expect(received).toEqual(forwarded)
-  expect(exchanges).toMatchObject([{ fault: 'pass', answer: { status: 201 } }])
+  expect(exchanges).toMatchObject([{ fault: 'pass', response: { status: 201 } }])
 })
 
 test('a refused request never reaches the server', async () => {
   fault = { kind: 'refuse' }
   await expect(send()).rejects.toThrow()
   expect(received).toEqual([])
-  expect(exchanges).toMatchObject([{ fault: 'refuse', answer: undefined }])
+  expect(exchanges).toMatchObject([{ fault: 'refuse', response: undefined }])
 })
 
-test('a delayed request is answered later', async () => {
+test('a delayed request is forwarded later', async () => {
   fault = { kind: 'delay', ms: 150 }
   const begun = performance.now()
   expect((await send()).status).toBe(201)
@@ -99,20 +99,20 @@ test('a late request reaches the server after its client has gone', async () => 
   expect(received).toEqual(forwarded)
 })
 
-test.each([500, 503] as const)('the proxy answers %s itself', async (status) => {
-  fault = { kind: 'answer', status }
+test.each([500, 503] as const)('the proxy sends a %s of its own', async (status) => {
+  fault = { kind: 'error', status }
   expect((await send()).status).toBe(status)
   expect(received).toEqual([])
 })
 
-test('a dropped answer: the server has done what was asked, and its client does not know', async () => {
+test('a dropped response: the server has processed the request, and the client does not know', async () => {
   fault = { kind: 'drop' }
   await expect(send()).rejects.toThrow()
   expect(received).toEqual(forwarded)
-  expect(exchanges).toMatchObject([{ fault: 'drop', answer: { status: 201 } }])
+  expect(exchanges).toMatchObject([{ fault: 'drop', response: { status: 201 } }])
 })
 
-test('an answer that is cut breaks off in the middle', async () => {
+test('a cut response is truncated', async () => {
   fault = { kind: 'cut' }
   const response = await send()
   expect(response.status).toBe(201)
@@ -120,7 +120,7 @@ test('an answer that is cut breaks off in the middle', async () => {
   expect(received).toEqual(forwarded)
 })
 
-test('a hanging request is not answered, and then its connection is reset', async () => {
+test('a hanging request gets no response, and then its connection is reset', async () => {
   fault = { kind: 'hang', ms: 200 }
   const begun = performance.now()
   await expect(send()).rejects.toThrow()

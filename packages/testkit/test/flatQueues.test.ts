@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
 import { startAzurite, type Azurite } from '../src/azurite.ts'
 
-// The queues that long backlogs are measured on must behave as Azurite's own do.
+// The queues for measurements of long backlogs must behave like Azurite's own.
 describe.each([
   { queues: 'Azurite’s own queues', flatQueues: false },
   { queues: 'the flat queues', flatQueues: true },
@@ -29,7 +29,7 @@ describe.each([
   }
   const waiting = async () => (await queue.getProperties()).approximateMessagesCount
 
-  it('gives each message once, oldest first, until its lease ends, and counts it until it is deleted', async () => {
+  it('delivers each message once, oldest first, until its visibility timeout, and counts it until it is deleted', async () => {
     const two = await receive(2)
     const rest = await receive(2)
     expect([...two, ...rest].map(({ messageText, dequeueCount }) => [messageText, dequeueCount])).toEqual([
@@ -44,7 +44,7 @@ describe.each([
     expect(await waiting()).toBe(0)
   })
 
-  it('gives a message again that was let go, and deletes it only for the last receipt, once', async () => {
+  it('delivers a released message again, and deletes it only with the last receipt, once', async () => {
     const [first, ...others] = await receive(3)
     const { popReceipt = '' } = await queue.updateMessage(first?.messageId ?? '', first?.popReceipt ?? '')
     const [again] = await receive(3)

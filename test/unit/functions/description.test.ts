@@ -10,14 +10,14 @@ import openapi from '../../../src/http/openapi.json' with { type: 'json' }
 const get = (path: string) => new HttpRequest({ method: 'GET', url: `http://localhost/api/${path}` })
 
 describe('openapi', () => {
-  it('answers the description', async () => {
+  it('returns the description', async () => {
     const answer = await openApiHandler(get('openapi.json'), new InvocationContext())
     expect(answer).toMatchObject({ jsonBody: openapi, headers: { 'x-content-type-options': 'nosniff' } })
   })
 })
 
 describe('docs', () => {
-  it('answers the page, as it is in the source', async () => {
+  it('returns the page unchanged', async () => {
     const answer = await docsHandler(get('docs'), new InvocationContext())
     const source = await readFile(new URL('../../../packages/api-page/page.html', import.meta.url), 'utf8')
     expect(answer).toMatchObject({
@@ -29,7 +29,7 @@ describe('docs', () => {
     })
   })
 
-  it('allows its own style and script, and nothing else to run', () => {
+  it('allows only its own style and script', () => {
     const sha256 = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
     const policy = contentSecurityPolicy(
       '<style>a{}</style><script type="module">\n1\n</script><script>2</script>',
@@ -40,7 +40,7 @@ describe('docs', () => {
     expect(policy).not.toContain('unsafe')
   })
 
-  it('sets no style and handles no event in its markup, which the policy would refuse', async () => {
+  it('has no inline styles and event handlers, which the policy would block', async () => {
     const page = await readFile(new URL('../../../packages/api-page/page.html', import.meta.url), 'utf8')
     const markup = page.replaceAll(/<(style|script)[^>]*>.*?<\/\1>/gs, '')
     expect(markup).not.toMatch(/ (style|on[a-z]+)=/)

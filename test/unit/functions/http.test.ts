@@ -72,7 +72,7 @@ describe('hello', () => {
     expect(await call(helloHandler(service()))).toStrictEqual({ jsonBody: 'Hello from Azure Functions!' })
   })
 
-  it('greets somebody', async () => {
+  it('greets by name', async () => {
     expect(await call(helloHandler(service()), { url: 'http://localhost/api/hello?name=Ada' })).toStrictEqual(
       {
         jsonBody: 'Hello, Ada!',
@@ -82,7 +82,7 @@ describe('hello', () => {
 })
 
 describe('order', () => {
-  it('answers 200 with the record', async () => {
+  it('returns 200 with the record', async () => {
     expect(await post({ item: 'widget' })).toStrictEqual({
       status: 200,
       jsonBody: {
@@ -110,7 +110,7 @@ describe('order', () => {
     expect((await post('\ufeff{"item":"widget"}')).status).toBe(200)
   })
 
-  it('answers 202 with where to look when the client prefers respond-async', async () => {
+  it('returns 202 with the location when the client prefers respond-async', async () => {
     expect(await post({ id: 'a1', item: 'widget' }, { prefer: 'respond-async' })).toStrictEqual({
       status: 202,
       headers: {
@@ -123,7 +123,7 @@ describe('order', () => {
     expect(storage.orders).toHaveLength(1)
   })
 
-  it('answers 200 and no Preference-Applied when the order is processed already', async () => {
+  it('returns 200 and no Preference-Applied when the order is processed already', async () => {
     await post({ id: 'a1', item: 'widget' })
     const response = await post({ id: 'a1', item: 'widget' }, { prefer: 'respond-async' })
     expect(response.status).toBe(200)
@@ -145,7 +145,7 @@ describe('order', () => {
     expect((await post({ item: 'widget' }, { prefer })).status).toBe(status)
   })
 
-  it('takes the Idempotency-Key for the id, quoted or not', async () => {
+  it('uses the Idempotency-Key as the id, quoted or not', async () => {
     expect((await post({ item: 'widget' }, { 'idempotency-key': 'k1' })).jsonBody).toMatchObject({ id: 'k1' })
     expect((await post({ item: 'widget' }, { 'idempotency-key': '"k2"' })).jsonBody).toMatchObject({
       id: 'k2',
@@ -155,20 +155,23 @@ describe('order', () => {
     })
   })
 
-  it('answers 422 when body and Idempotency-Key disagree on the id', async () => {
+  it('returns 422 when body and Idempotency-Key disagree on the id', async () => {
     const response = await post({ id: 'k3', item: 'widget' }, { 'idempotency-key': 'k4' })
     expect(response.status).toBe(422)
     expect(pointers(response)).toStrictEqual(['/id'])
     expect(storage.table.size).toBe(0)
   })
 
-  test.each(['', 'a b', 'a,b', '""', 'x'.repeat(65)])('answers 422 to "Idempotency-Key: %s"', async (key) => {
-    const response = await post({ item: 'widget' }, { 'idempotency-key': key })
-    expect(response.status).toBe(422)
-    expect(pointers(response)).toStrictEqual(['/id'])
-  })
+  test.each(['', 'a b', 'a,b', '""', 'x'.repeat(65)])(
+    'returns 422 for "Idempotency-Key: %s"',
+    async (key) => {
+      const response = await post({ item: 'widget' }, { 'idempotency-key': key })
+      expect(response.status).toBe(422)
+      expect(pointers(response)).toStrictEqual(['/id'])
+    },
+  )
 
-  it('tells the faults of body and header at once', async () => {
+  it('reports the faults of body and header at once', async () => {
     expect(pointers(await post({ item: '' }, { 'idempotency-key': 'a b' }))).toStrictEqual(['/item', '/id'])
     expect(pointers(await post({ item: '', id: 'a' }, { 'idempotency-key': 'b' }))).toStrictEqual([
       '/item',
@@ -192,7 +195,7 @@ describe('order', () => {
     expect(logged[0]).toContain('"outcome":"malformed"')
   })
 
-  it('answers 422 invalid-order to an order that breaks the schema', async () => {
+  it('returns 422 invalid-order for an invalid order', async () => {
     const response = await post({ item: '', quantity: 0 })
     expect(response).toMatchObject({
       status: 422,
@@ -208,7 +211,7 @@ describe('order', () => {
     })
   })
 
-  it('answers 409 order-conflict to the same id with other content, also async', async () => {
+  it('returns 409 order-conflict for the same id with other content, also async', async () => {
     await post({ id: 'a1', item: 'widget' })
     for (const headers of [{}, { prefer: 'respond-async' }]) {
       expect(await post({ id: 'a1', item: 'gadget' }, headers)).toMatchObject({
@@ -218,7 +221,7 @@ describe('order', () => {
     }
   })
 
-  it('takes a body of 32 KiB, and answers 413 body-too-large beyond it', async () => {
+  it('accepts a body of 32 KiB, and returns 413 body-too-large beyond it', async () => {
     const body = JSON.stringify({ item: 'widget' })
     expect((await post(body.padEnd(32 * 1024))).status).toBe(200)
     expect(await post(body.padEnd(32 * 1024 + 1))).toMatchObject({
@@ -228,7 +231,7 @@ describe('order', () => {
     expect((await post(body, { 'content-length': '32769' })).status).toBe(413)
   })
 
-  it('answers 503 storage-unavailable with the id and Retry-After when storage is away', async () => {
+  it('returns 503 storage-unavailable with the id and Retry-After when storage is unavailable', async () => {
     const response = await post({ item: 'widget' }, {}, failing)
     expect(response).toMatchObject({
       status: 503,
@@ -241,7 +244,7 @@ describe('order', () => {
     expect(JSON.stringify(response)).not.toContain('ECONNREFUSED')
   })
 
-  it('answers a bug with 500, nothing of it in the body and all of it in the log', async () => {
+  it('returns 500 for a bug, without details in the body and with all of them in the log', async () => {
     const response = await post(
       { item: 'widget' },
       {},
@@ -267,7 +270,7 @@ describe('order', () => {
     for (const line of logged) expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/)
   })
 
-  it('keeps a line short, however many faults there are', async () => {
+  it('limits the length of a log line, however many faults there are', async () => {
     await post(Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`field${i}`, 1])))
     expect(logged[0]?.length).toBeLessThan(2200)
   })
@@ -277,12 +280,12 @@ describe('orderStatus', () => {
   const get = (id: string, ports: Partial<ServicePorts> = {}) =>
     call(orderStatusHandler(service(ports)), { url: `http://localhost:7071/api/order/${id}`, params: { id } })
 
-  it('answers the record of a processed order', async () => {
+  it('returns the record of a processed order', async () => {
     const jsonBody: unknown = (await post({ id: 'a1', item: 'widget' })).jsonBody
     expect(await get('a1')).toStrictEqual({ status: 200, headers: { 'cache-control': 'no-store' }, jsonBody })
   })
 
-  it('says when to look again while an order is accepted', async () => {
+  it('returns Retry-After while an order is accepted', async () => {
     const jsonBody: unknown = (await post({ id: 'a1', item: 'widget' }, { prefer: 'respond-async' })).jsonBody
     expect(await get('a1')).toStrictEqual({
       status: 200,
@@ -306,7 +309,7 @@ describe('orderStatus', () => {
     expect((await call(orderStatusHandler(service()), { url: 'http://localhost:7071/' })).status).toBe(404)
   })
 
-  it('answers 503 when storage is away', async () => {
+  it('returns 503 when storage is unavailable', async () => {
     expect(await get('a1', failing)).toMatchObject({ status: 503, jsonBody: { id: 'a1' } })
   })
 })

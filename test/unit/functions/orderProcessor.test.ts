@@ -140,7 +140,7 @@ test('a message that can never succeed is poisoned, with the reason in the log',
   })
 })
 
-test('storage that does not answer fails the delivery, so that the host delivers again', async () => {
+test('unavailable storage fails the delivery, so that the host delivers again', async () => {
   await expect(deliver('{"item":"widget"}', { ports: failing, dequeueCount: 9 })).rejects.toThrow('not known')
   expect(storage.poisoned).toStrictEqual([])
   expect(event()).toMatchObject({ outcome: 'unavailable', orderId: 'message-1', dequeueCount: 9 })

@@ -1,24 +1,24 @@
-import type { ReportBreach } from './breaches.ts'
+import type { ReportViolation } from './violations.ts'
 import { acceptedText, contentKey, jsonObject, sameContent } from './content.ts'
 import { poisonCounts, sentOrders, type Evidence } from './evidence.ts'
 
-/** What the queues come to. */
-export interface MessagesAccount {
-  /** Ids of the orders in messages that the queue took, and that lose to no other order. */
+/** Counts of the queue messages. */
+export interface MessagesAudit {
+  /** Ids of the orders in messages that the queue accepted and that do not conflict with another order. */
   readonly acknowledged: ReadonlySet<string>
-  /** Good messages that are on the poison queue: every delivery of theirs failed. */
+  /** Valid messages that are on the poison queue because every delivery failed. */
   readonly exhausted: number
   readonly poisonExpected: number
   readonly poisonPreserved: number
   readonly poisonDuplicates: number
 }
 
-/** Checks promise 4: a message leaves its queue only when its order is processed, or its exact bytes are on the other. */
-export function accountMessages(evidence: Evidence, broken: ReportBreach): MessagesAccount {
+/** Checks promise 4: a message leaves its queue only when its order is processed or its exact bytes are on the other queue. */
+export function auditMessages(evidence: Evidence, report: ReportViolation): MessagesAudit {
   const { ledger, final, journal, maxDequeueCount } = evidence
   const poison = poisonCounts(final)
   const acknowledged = new Set<string>()
-  /** Texts that can't be processed, and how often the queue took each. */
+  /** Texts that cannot be processed, and how often the queue accepted each. */
   const mustBePoison = new Map<string, number>()
   const mayBePoison = new Set<string>()
   const exhausted = new Set<string>()
@@ -36,11 +36,11 @@ export function accountMessages(evidence: Evidence, broken: ReportBreach): Messa
     if (id !== undefined) acknowledged.add(id)
     if (record?.status !== 'processed' && !poison.has(text)) {
       const found = record?.json ?? 'there is no record'
-      broken('lost', `message of ${id ?? ''} ${JSON.stringify(order.content)}: ${found}`, id)
+      report('lost', `message of ${id ?? ''} ${JSON.stringify(order.content)}: ${found}`, id)
     }
   }
-  for (const { way, id, content, answer } of ledger.orders) {
-    const named = id ?? jsonObject(answer?.body ?? '')?.['id']
+  for (const { way, id, content, response } of ledger.orders) {
+    const named = id ?? jsonObject(response?.body ?? '')?.['id']
     if (way !== 'async' || typeof named !== 'string') continue
     const text = acceptedText(named, content)
     mayBePoison.add(text)
@@ -48,11 +48,11 @@ export function accountMessages(evidence: Evidence, broken: ReportBreach): Messa
     if (poison.has(text) && (record === undefined || sameContent(record.content, content)))
       exhausted.add(text)
   }
-  // Promise 5: what fails for a time goes to the poison queue on the last delivery, and not before.
+  // Promise 5: after transient errors a message goes to the poison queue on the last delivery, and not before.
   for (const text of exhausted) {
     const deliveries = journal.deliveries(text)
     if (deliveries < maxDequeueCount)
-      broken('poisoned too early', `after ${deliveries} deliveries: ${decoded(text)}`)
+      report('poisoned too early', `after ${deliveries} deliveries: ${decoded(text)}`)
   }
 
   let poisonExpected = 0
@@ -63,18 +63,18 @@ export function accountMessages(evidence: Evidence, broken: ReportBreach): Messa
     poisonExpected += expected
     poisonPreserved += Math.min(there, expected)
     poisonDuplicates += Math.max(there - expected, 0)
-    if (there < expected) broken('poison missing', `${there} of ${expected}: ${decoded(text)}`)
+    if (there < expected) report('poison missing', `${there} of ${expected}: ${decoded(text)}`)
   }
 
   const { without } = sentOrders(ledger)
   for (const text of poison.keys()) {
     if (mayBePoison.has(text)) continue
-    // A client that gave no id and got no answer can't name its order; but its content is nobody else's.
+    // A client that gave no id and got no response does not know the id of its order, but its content is unique.
     const order = jsonObject(decoded(text))
     const content = { item: String(order?.['item']), quantity: Number(order?.['quantity']) }
-    if (!without.has(contentKey(content))) broken('poison unaccounted for', decoded(text))
+    if (!without.has(contentKey(content))) report('unexpected poison', decoded(text))
   }
-  for (let left = 0; left < final.waiting; left++) broken('left on the queue', 'a message on orders')
+  for (let left = 0; left < final.waiting; left++) report('left on the queue', 'a message on orders')
   return { acknowledged, exhausted: exhausted.size, poisonExpected, poisonPreserved, poisonDuplicates }
 }
 
