@@ -6,7 +6,7 @@ export interface OrderFault {
   readonly logged?: string
 }
 
-/** What is known of a kind of failure, for everybody who speaks of it: HTTP, the log, OpenAPI, the README. */
+/** The facts about a kind of failure, for HTTP, the log, OpenAPI and the README. */
 export interface FailureKind {
   /** HTTP status. */
   readonly status: number
@@ -80,7 +80,7 @@ export const FAILURES = {
     type: 'urn:orders:problem:storage-unavailable',
     title: 'Storage cannot be reached',
     outcome: 'unavailable',
-    when: 'Storage did not respond. The outcome is unknown; retrying with the `id` in the body is safe.',
+    when: 'Storage is unavailable, so the outcome is unknown. A retry with the `id` in the response is safe.',
     permanent: false,
   },
   internalError: {
@@ -197,16 +197,17 @@ export class UnsupportedEncodingError extends OrderError {
   }
 }
 
-/** Storage did not respond, so what became of the order is not known. Retrying with the same id is safe. */
+/** Storage is unavailable, so the outcome of the order is unknown. A retry with the same id is safe. */
 export class StorageUnavailableError extends OrderError {
   override readonly name = 'StorageUnavailableError'
   readonly kind = FAILURES.storageUnavailable
   override readonly id: string
 
   constructor(id: string, cause: unknown) {
-    super(`Storage did not respond, and the outcome of order ${id} is not known. Retry: it is safe.`, {
-      cause,
-    })
+    super(
+      `Storage is unavailable, so the outcome of order ${id} is unknown. A retry with the same id is safe.`,
+      { cause },
+    )
     this.id = id
   }
 

@@ -45,8 +45,8 @@ export const itemSchema = v.pipe(
   // eslint-disable-next-line no-control-regex
   v.regex(/^[^\u0000-\u001f\u007f-\u009f]*$/u, 'must not contain control characters'),
   v.description(
-    `What is ordered. White space around it is dropped; then it has 1 to ${MAX_ITEM_LENGTH} characters (Unicode code ` +
-      'points), none of them a control character.',
+    `What is ordered: 1 to ${MAX_ITEM_LENGTH} characters (Unicode code points) after trimming, at least one of them visible, ` +
+      'without control characters.',
   ),
   v.examples(['blue widget']),
 )
@@ -134,7 +134,7 @@ const contentEntries = { id: orderIdSchema, ...storedFields }
 /** The record of an order whose message waits on the queue. */
 export const acceptedOrderSchema = v.pipe(
   v.object({ ...contentEntries, status: v.literal('accepted'), acceptedAt: acceptedAtSchema }),
-  v.description('An order that waits to be processed.'),
+  v.description('An accepted order that is not processed yet.'),
 )
 
 /** The record of an order that is processed. */
@@ -142,13 +142,13 @@ export const processedOrderSchema = v.pipe(
   v.object({
     ...contentEntries,
     status: v.literal('processed'),
-    message: v.pipe(v.string(), v.description('The result, in words.')),
+    message: v.pipe(v.string(), v.description('A message about the result.')),
     acceptedAt: v.exactOptional(acceptedAtSchema),
     processedAt: v.pipe(timeSchema, v.description('When it was processed: ISO 8601, in UTC.')),
   }),
   v.description(
-    'An order that is processed, and never changes. `acceptedAt` is there only if it was accepted first, and is never ' +
-      'after `processedAt`.',
+    'A processed order. It never changes. `acceptedAt` is present only if it was accepted first, and is never after ' +
+      '`processedAt`.',
   ),
 )
 

@@ -42,14 +42,14 @@ export interface Delivery {
 }
 
 /**
- * What became of a delivery: the order is processed, or the message is on the poison queue, because of an error that
- * is permanent, or that met the last delivery.
+ * The result of a delivery: the order is processed, or the message is on the poison queue because of a permanent error, or
+ * of any error on the last delivery.
  */
 export type DeliveryOutcome =
   | { readonly outcome: 'processed'; readonly order: ProcessedOrder }
   | { readonly outcome: 'poisoned'; readonly orderId?: string; readonly reason: unknown }
 
-/** The one service: what can be done with orders, whoever asks. */
+/** The one service: everything that can be done with orders, for every trigger. */
 export interface OrderService {
   /** A greeting, for `name` or for everyone. */
   greet(name?: string | null): string
@@ -68,9 +68,10 @@ export interface OrderService {
    */
   accept(draft: OrderDraft): Promise<OrderRecord>
   /**
-   * Processes one delivery of a queue message. Once it returns the message is accounted for and may be deleted.
+   * Processes one delivery of a queue message. When it returns, the message can be deleted: its order is processed, or it is
+   * on the poison queue.
    *
-   * @throws whatever kept it from being accounted for; the host delivers the message again
+   * @throws any other error; the host delivers the message again
    */
   process(delivery: Delivery): Promise<DeliveryOutcome>
   /**

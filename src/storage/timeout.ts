@@ -1,6 +1,6 @@
 /**
  * Milliseconds one storage operation may take, its retries and the creation of a missing table or queue included.
- * An HTTP call makes at most four, one after the other, so that a client has its answer, or its 503, within 10 s.
+ * An HTTP call makes at most four, one after the other, so that a client has its response, or its 503, within 10 s.
  */
 export const OPERATION_TIMEOUT_MS = 2000
 
@@ -10,8 +10,8 @@ export const RETRIES = { count: 2, firstDelayMs: 100, maxDelayMs: 400 }
 /**
  * Runs one storage operation with a signal that ends it when its time is up.
  *
- * AbortSignal.timeout() would make its error two seconds later whether anybody still waits or not, which took more of a
- * busy worker's time than the order did (docs/performance.md, "What was tried").
+ * AbortSignal.timeout() cannot be cancelled: it makes its error two seconds later in any case, which took more of a busy
+ * worker's time than the order did (docs/performance.md, "What was tried").
  *
  * @param milliseconds it may take
  */

@@ -101,6 +101,6 @@ describe('a call of a registered function reaches its handler', () => {
   it('orderProcessor', async () => {
     await expect(
       call('orderProcessor', new TextEncoder().encode('{"item":"widget"}'), { id: 'm1', dequeueCount: 1 }),
-    ).rejects.toThrow('not known')
+    ).rejects.toThrow('is unknown')
   })
 })
