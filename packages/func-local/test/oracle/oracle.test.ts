@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { startAzurite, type Azurite } from '../harness/azurite.ts'
+import { onCoreTools } from '../harness/host.ts'
+import { differencesBetween } from './differences.ts'
+import { replay } from './replay.ts'
+import { acceptedReasons, groupNames, runsOf, type RecordedCase, type Run } from './recording.ts'
+
+// What the real host did with 1,670 small cases, and what this host does. A case that differs is a failure unless
+// accepted.json says why it may; one that is listed there and does not differ is a failure as well.
+//
+// RECORDED=routing,limits replays these groups only.
+
+const PATIENCE_MS = 600_000
+const groups = process.env['RECORDED']?.split(',') ?? groupNames()
+const accepted = acceptedReasons()
+
+;(onCoreTools ? describe.skip : describe)('recorded from the real host', () => {
+  let azurite: Azurite
+  const results = new Map<string, Promise<string[]>[]>()
+
+  beforeAll(async () => {
+    azurite = await startAzurite()
+    const runs = groups.flatMap((group) => runsOf(group).map((run) => ({ group, run })))
+    // Runs that use storage share their queues, so they follow each other; beside them the others.
+    const lanes = [runs.filter(({ run }) => run.usesStorage), runs.filter(({ run }) => !run.usesStorage)]
+    for (const lane of lanes) {
+      let before: Promise<unknown> = Promise.resolve()
+      for (const { group, run } of lane) {
+        const outcome = before.then(() => unexplained(run, azurite.connectionString))
+        outcome.catch(() => undefined)
+        before = outcome.catch(() => undefined)
+        results.set(group, [...(results.get(group) ?? []), outcome])
+      }
+    }
+  })
+  afterAll(async () => {
+    await Promise.allSettled([...results.values()].flat())
+    await azurite.stop()
+  }, PATIENCE_MS)
+
+  test.each(groups)(
+    '%s',
+    async (group) => {
+      expect((await Promise.all(results.get(group) ?? [])).flat()).toEqual([])
+    },
+    PATIENCE_MS,
+  )
+
+  test('every accepted difference is one of a case that there is, and has a reason', () => {
+    const ids = new Set(
+      groupNames().flatMap((group) => runsOf(group).flatMap(({ cases }) => cases.map(({ id }) => id))),
+    )
+    expect([...accepted].filter(([id, reason]) => !ids.has(id) || reason === '')).toEqual([])
+  })
+})
+
+/** In words, what differs without a reason, and what has a reason without a difference. */
+async function unexplained(run: Run, connectionString: string): Promise<string[]> {
+  return [...(await replay(run, connectionString))].flatMap(([one, result]) => {
+    const differences = differencesBetween(one.real, result)
+    const reason = accepted.get(one.id)
+    if (differences.length === 0)
+      return reason === undefined
+        ? []
+        : [`${shown(one)}: is as it was recorded, but accepted.json has it: ${reason}`]
+    if (reason !== undefined) return []
+    return differences.map(
+      ({ path, real, here }) =>
+        `${shown(one)}: ${path} was ${JSON.stringify(real)}, and is ${JSON.stringify(here)}`,
+    )
+  })
+}
+
+function shown({ id, app }: RecordedCase): string {
+  return `${id} (app ${app})`
+}
