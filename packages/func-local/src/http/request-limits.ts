@@ -18,8 +18,8 @@ const STATUS = {
 const LINE_BYTES = 8192
 const HEADER_BYTES = 32_768
 const HEADER_COUNT = 100
-/** What Node.js has to let in so that the limits above can be applied one by one. */
-export const NODE_HEADER_BYTES = 2 * (LINE_BYTES + HEADER_BYTES)
+/** More than both limits together, so that they can be applied one by one; less than Node.js reads at once. */
+export const NODE_HEADER_BYTES = 48 * 1024
 
 /** Applies the limits and checks of the real host's server to a request's line and headers. */
 export function refusalOf(request: IncomingMessage): Refusal | undefined {
@@ -52,7 +52,7 @@ export function statusOfParseError(error: Error & { code?: string; rawPacket?: u
   const [, method = '', version = ''] = REQUEST_LINE.exec(line) ?? []
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return line.length === 0 || line.length > LINE_BYTES ? STATUS.uriTooLong : STATUS.headersTooLarge
+      return isLongLine(packet) ? STATUS.uriTooLong : STATUS.headersTooLarge
     case 'HPE_INVALID_VERSION':
     case 'HPE_INVALID_CONSTANT':
       return version === '' || isKnown(version) ? STATUS.badRequest : STATUS.badVersion
@@ -66,6 +66,11 @@ export function statusOfParseError(error: Error & { code?: string; rawPacket?: u
 
 // RFC 9110 §5.6.2: a method is a token.
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~\dA-Za-z]+) \/\S* (http\/\d\.\d)\r\n$/i
+
+function isLongLine(packet: string): boolean {
+  const end = packet.indexOf('\n')
+  return /^[A-Z]+ /.test(packet) && (end < 0 || end >= LINE_BYTES)
+}
 
 function isKnown(version: string): boolean {
   return version === 'HTTP/1.0' || version === 'HTTP/1.1'

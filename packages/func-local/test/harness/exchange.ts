@@ -67,16 +67,14 @@ export async function rawRequest(
   headers: Readonly<Record<string, string>> = {},
   body = '',
 ): Promise<WireResponse> {
-  const given = {
+  const names = new Set(Object.keys(headers).map((name) => name.toLowerCase()))
+  const own = Object.entries({
     Host: `127.0.0.1:${port}`,
     Connection: 'close',
-    'Content-Length': Buffer.byteLength(body),
-    ...headers,
-  }
-  const lines = [
-    `${method} ${path} HTTP/1.1`,
-    ...Object.entries(given).map(([name, value]) => `${name}: ${value}`),
-  ]
+    'Content-Length': String(Buffer.byteLength(body)),
+  }).filter(([name]) => !names.has(name.toLowerCase()))
+  const lines = [...own, ...Object.entries(headers)].map(([name, value]) => `${name}: ${value}`)
+  lines.unshift(`${method} ${path} HTTP/1.1`)
   const bytes = Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`)
   const [response] = (await exchange(port, [bytes], { methods: [method] })).responses
   if (response === undefined) throw new Error(`No response to ${method} ${path}.`)
