@@ -17,32 +17,29 @@ const accepted = acceptedReasons()
 
 ;(onCoreTools ? describe.skip : describe)('recorded from the real host', () => {
   let azurite: Azurite
-  const results = new Map<string, Promise<string[]>[]>()
+  let workers: Promise<unknown>[] = []
+  const jobs = groups.flatMap((group) => runsOf(group).map((run) => createJob(group, run)))
 
   beforeAll(async () => {
     azurite = await startAzurite()
-    const runs = groups.flatMap((group) => runsOf(group).map((run) => ({ group, run })))
-    // Runs that use storage share their queues, so they follow each other; beside them the others.
-    const lanes = [runs.filter(({ run }) => run.usesStorage), runs.filter(({ run }) => !run.usesStorage)]
-    for (const lane of lanes) {
-      let before: Promise<unknown> = Promise.resolve()
-      for (const { group, run } of lane) {
-        const outcome = before.then(() => unexplained(run, azurite.connectionString))
-        outcome.catch(() => undefined)
-        before = outcome.catch(() => undefined)
-        results.set(group, [...(results.get(group) ?? []), outcome])
-      }
-    }
+    // Two hosts at a time. Runs that use storage share their queues, so they follow each other; beside them the others.
+    const storage = jobs.filter(({ run }) => run.usesStorage)
+    const others = jobs.filter(({ run }) => !run.usesStorage)
+    workers = [
+      work(() => storage.shift() ?? others.pop(), azurite.connectionString),
+      work(() => others.shift(), azurite.connectionString),
+    ]
   })
   afterAll(async () => {
-    await Promise.allSettled([...results.values()].flat())
+    await Promise.all(workers)
     await azurite.stop()
   }, PATIENCE_MS)
 
   test.each(groups)(
     '%s',
     async (group) => {
-      expect((await Promise.all(results.get(group) ?? [])).flat()).toEqual([])
+      const mine = jobs.filter((job) => job.group === group)
+      expect((await Promise.all(mine.map((job) => job.outcome))).flat()).toEqual([])
     },
     PATIENCE_MS,
   )
@@ -57,6 +54,28 @@ const accepted = acceptedReasons()
     expect(reasons.filter((reason) => !readme.includes(`| ${reason} `))).toEqual([])
   })
 })
+
+/** A run to be done, and what it will have found. */
+interface Job {
+  readonly group: string
+  readonly run: Run
+  readonly outcome: Promise<readonly string[]>
+  readonly settle: (outcome: Promise<readonly string[]>) => void
+}
+
+function createJob(group: string, run: Run): Job {
+  const { promise, resolve } = Promise.withResolvers<readonly string[]>()
+  return { group, run, outcome: promise, settle: resolve }
+}
+
+/** Does one job after the other until there is none. */
+async function work(next: () => Job | undefined, connectionString: string): Promise<void> {
+  for (let job = next(); job !== undefined; job = next()) {
+    const outcome = unexplained(job.run, connectionString)
+    job.settle(outcome)
+    await outcome.catch(() => undefined)
+  }
+}
 
 /** In words, what differs without a reason, and what has a reason without a difference. */
 async function unexplained(run: Run, connectionString: string): Promise<string[]> {
