@@ -62,7 +62,7 @@ const pageScripts = {
 
 export default tseslint.config(
   {
-    ignores: ['**/dist/', 'coverage/', '**/test/fixtures/'],
+    ignores: ['**/dist/', 'coverage/', '**/test/fixtures/', '**/test/oracle/apps/'],
   },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,

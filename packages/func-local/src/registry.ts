@@ -1,8 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { HostConfig } from './config/host-config.ts'
 import type { Settings } from './config/settings.ts'
 import type { FunctionDefinition, NamedBinding } from './host/function.ts'
 import type { Log } from './host/log.ts'
+import type { FunctionRequest } from './http/request.ts'
+import type { Throttle } from './http/throttle.ts'
 import type { InvocationResponse, RpcException, TraceContext, TypedData } from './protocol.ts'
 
 /*
@@ -49,6 +51,10 @@ export type InvocationOutcome =
 export interface TriggerContext {
   readonly fn: FunctionDefinition
   readonly services: Services
+  /** The HTTP functions that were bound before this one, in order of their names. */
+  readonly bound: readonly BoundEndpoint[]
+  /** Keeps to the limits of `host.json` for HTTP requests. */
+  readonly throttle: Throttle
   /** What the app's worker announced, `HttpUri` for example. */
   readonly capabilities: Readonly<Record<string, string>>
   /** Runs the function. Never rejects. */
@@ -66,26 +72,28 @@ export interface Listener {
   stop: () => Promise<void>
   /** Makes the event of `POST /admin/functions/<name>` with `{"input": "…"}`; without it the raw text is passed on. */
   adminEvent?: (input: string) => TriggerEvent | Promise<TriggerEvent>
-  /** Runs the function for such a call by itself, where an event alone is not enough. */
-  adminRun?: (input: string) => Promise<unknown>
   /** Only for HTTP triggers: where requests for this function arrive. */
   readonly endpoint?: HttpEndpoint
 }
 
 /** An HTTP function's address. */
 export interface HttpEndpoint {
-  /** Upper case; empty means every method. */
-  readonly methods: readonly string[]
-  /** The whole route, prefix included, without a leading slash: `api/order/{id?}`. */
+  /** Upper case; `undefined` means every method. */
+  readonly methods: readonly string[] | undefined
+  /** The whole route template, prefix included, as it is configured. */
+  readonly template: string
+  /** The template without a leading slash: `api/order/{id?}`. */
   readonly route: string
   readonly authLevel: 'anonymous' | 'function' | 'admin'
-  /** The route's values when a path (percent-encoded, without the leading slash) matches, else `undefined`. */
-  readonly match: (path: string) => Readonly<Record<string, string>> | undefined
-  readonly handle: (
-    request: IncomingMessage,
-    response: ServerResponse,
-    params: Readonly<Record<string, string>>,
-  ) => Promise<void>
+  /** The route's values when a path (decoded, with its leading slash) matches, else `undefined`. */
+  readonly match: (path: string) => ReadonlyMap<string, string> | undefined
+  readonly handle: (request: FunctionRequest, response: ServerResponse) => Promise<void>
+}
+
+/** An HTTP function that has been bound. */
+export interface BoundEndpoint {
+  readonly name: string
+  readonly endpoint: HttpEndpoint
 }
 
 /** A kind of trigger. */
@@ -98,6 +106,7 @@ export interface TriggerType {
    * Binds one function. Only reads the configuration: nothing is contacted before {@link Listener.start}.
    *
    * @throws {BindingError} when the trigger's properties cannot be used; the function is then left out, the others run.
+   * @throws {ConfigurationError} when the whole host does not start with them.
    */
   readonly bind: (context: TriggerContext) => Listener
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { rawRequest, type WireResponse } from './harness/exchange.ts'
 import { onCoreTools, startHost, type TestHost } from './harness/host.ts'
 
 // https://learn.microsoft.com/azure/azure-functions/functions-manually-run-non-http
@@ -30,17 +31,56 @@ describe("the host's own endpoints", () => {
     expect(list[2]).toMatchObject({ isDisabled: true })
   })
 
-  test('POST /admin/functions/<name> runs the function', async () => {
+  test('POST /admin/functions/<name> does not run an HTTP function, and says why', async () => {
     const from = host.output().length
     const response = await host.fetch('/admin/functions/hello', post('{"input":"Ada"}'))
     expect(response.status).toBe(202)
-    await host.printed(/Executed 'Functions\.hello' \(Succeeded/, from)
+    await host.printed(
+      /'Functions\.hello' cannot run with this input: an HTTP function needs a request/,
+      from,
+    )
   })
 
-  test('without a body it is 400, of an unknown function 404', async () => {
-    expect((await host.fetch('/admin/functions/hello', post(undefined))).status).toBe(400)
+  test.each([
+    ['no JSON', '{bad', 400],
+    ['nothing', undefined, 400],
+    ['no object', '["input"]', 400],
+    ['an object as input', '{"input":{"a":1}}', 400],
+    ['an input of another function', '{"input":"x"}', 202],
+  ])('%s is answered %3$i', async (_what, body, status) => {
+    expect((await host.fetch('/admin/functions/hello', post(body))).status).toBe(status)
+  })
+
+  test('an unknown function is 404', async () => {
     expect((await host.fetch('/admin/functions/none', post('{"input":""}'))).status).toBe(404)
     expect((await host.fetch('/runtime/x')).status).toBe(404)
+  })
+
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', ''])(
+    'a call with the content type "%s" is 415: a page of another site could send it unasked',
+    async (type) => {
+      const { status } = await host.fetch('/admin/functions/hello', {
+        method: 'POST',
+        body: new TextEncoder().encode('{"input":""}'),
+        headers: type === '' ? {} : { 'content-type': type },
+      })
+      expect(status).toBe(415)
+    },
+  )
+
+  test.each([
+    [{ origin: 'http://evil.example' }, 403],
+    [{ origin: 'null' }, 403],
+    [{ 'sec-fetch-site': 'cross-site' }, 403],
+    [{ 'sec-fetch-site': 'same-site' }, 403],
+    [{ 'sec-fetch-site': 'same-origin' }, 202],
+    [{ 'sec-fetch-site': 'none' }, 202],
+  ])('a call with %j is %i', async (headers, status) => {
+    expect((await callFrom(host.port, headers)).status).toBe(status)
+  })
+
+  test("a page of the host's own origin may call", async () => {
+    expect((await callFrom(host.port, { origin: host.url })).status).toBe(202)
   })
 
   // https://learn.microsoft.com/azure/azure-functions/disable-function
@@ -127,6 +167,11 @@ describe('CORS', () => {
     expect(response.headers.get('access-control-allow-headers')).toBe('x-a,x-b')
   })
 })
+
+function callFrom(port: number, headers: Record<string, string>): Promise<WireResponse> {
+  const all = { 'content-type': 'application/json', ...headers }
+  return rawRequest(port, 'POST', '/admin/functions/hello', all, '{"input":""}')
+}
 
 function post(body: string | undefined): RequestInit {
   return {

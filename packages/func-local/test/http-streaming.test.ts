@@ -129,13 +129,6 @@ describe('HTTP streaming', () => {
     expect((await host.fetch('/api/nothing')).status).toBe(204)
   })
 
-  test('the admin API runs a streaming function too', async () => {
-    const from = host.output().length
-    const body = '{"input":"12345"}'
-    expect((await host.fetch('/admin/functions/receive', { method: 'POST', body })).status).toBe(202)
-    await host.printed(/Executed 'Functions\.receive' \(Succeeded/, from)
-  })
-
   test('an answer is not sent when an output could not be written', async () => {
     const response = await host.fetch('/api/outputFails')
     expect(response.status).toBe(500)

@@ -23,9 +23,9 @@ describe('HTTP functions', () => {
     expect(host.output()).toMatch(/\nFunctions:\n\n\tanswer: /)
   })
 
-  test('route parameters are percent-decoded and an optional one may be missing', async () => {
-    const response = await host.fetch('/api/echo/a%20b%2Fc')
-    expect(await response.json()).toMatchObject({ params: { name: 'a b/c' } })
+  test('route parameters are percent-decoded but for %2F, and an optional one may be missing', async () => {
+    const response = await host.fetch('/api/echo/a%20b%2Fc%2fd%C3%BC')
+    expect(await response.json()).toMatchObject({ params: { name: 'a b%2Fc%2fdü' } })
     const both = await host.fetch('/api/ECHO/x/y/')
     expect(await both.json()).toMatchObject({ params: { name: 'x', rest: 'y' } })
   })

@@ -29,6 +29,11 @@ const NAME_PATTERN = /^[a-z][a-z0-9_-]{0,127}$/i
  * @throws {BindingError} when the function has no trigger, more than one, or a name the host refuses.
  */
 export function defineFunction(metadata: FunctionMetadata): FunctionDefinition {
+  if (metadata.name.toLowerCase() === 'host') {
+    throw new BindingError(
+      "'host' is not a name for a function: the host keeps it for itself. Choose another.",
+    )
+  }
   if (!NAME_PATTERN.test(metadata.name)) {
     throw new BindingError(
       `'${metadata.name}' is not a valid function name: it must begin with a letter, then letters, digits, '_' or '-', at most 128.`,

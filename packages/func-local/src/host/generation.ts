@@ -1,4 +1,15 @@
-import type { InvocationOutcome, Listener, Registry, Services, TriggerEvent } from '../registry.ts'
+import { ConfigurationError } from '../config/json-file.ts'
+import { createThrottle } from '../http/throttle.ts'
+import { throttleLimits } from '../http/http-options.ts'
+import type { FunctionMetadata } from '../protocol.ts'
+import type {
+  BoundEndpoint,
+  InvocationOutcome,
+  Listener,
+  Registry,
+  Services,
+  TriggerEvent,
+} from '../registry.ts'
 import { RETURN_BINDING, BindingError, defineFunction, type FunctionDefinition } from './function.ts'
 import { readFunctionTimeout } from './function-timeout.ts'
 import { createAttempt } from './invoker.ts'
@@ -38,7 +49,11 @@ export interface FunctionFilter {
   readonly debugging: boolean
 }
 
-/** Binds the functions a worker registered. A function that cannot be bound is reported and left out. */
+/**
+ * Binds the functions a worker registered. A function that cannot be bound is reported and left out.
+ *
+ * @throws {ConfigurationError} with a line for each reason why the whole host does not start, as in Azure.
+ */
 export function createGeneration(
   worker: WorkerProcess,
   registry: Registry,
@@ -46,21 +61,30 @@ export function createGeneration(
   filter: FunctionFilter,
 ): Generation {
   const problems: string[] = []
+  const fatal = [...sameNames(worker.functions)]
   const functions: LoadedFunction[] = []
+  const bound: BoundEndpoint[] = []
+  const throttle = createThrottle(throttleLimits(services.hostConfig))
   const running = new Set<Promise<unknown>>()
   const stopping = new AbortController()
+  if (!throttle.isUsable)
+    problems.push(
+      'host.json: "extensions.http.maxConcurrentRequests" and "maxOutstandingRequests" must be positive, or -1 for no limit; with the value that is there every HTTP request fails.',
+    )
   const timeout = readFunctionTimeout(services.hostConfig, (line) => problems.push(line))
 
-  for (const metadata of worker.functions) {
+  for (const metadata of inOrder(worker.functions)) {
     if (filter.only?.every((name) => name.toLowerCase() !== metadata.name.toLowerCase()) === true) continue
     try {
       functions.push(load(defineFunction(metadata)))
     } catch (error) {
-      if (!(error instanceof BindingError)) throw error
-      problems.push(`The '${metadata.name}' function is in error: ${error.message}`)
+      if (error instanceof ConfigurationError) fatal.push(error.message)
+      else if (error instanceof BindingError)
+        problems.push(`The '${metadata.name}' function is in error: ${error.message}`)
+      else throw error
     }
   }
-  functions.sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1))
+  if (fatal.length > 0) throw new ConfigurationError([...fatal, ...problems].join('\n'))
 
   return {
     worker,
@@ -131,17 +155,35 @@ export function createGeneration(
       )
     }
     const invoke = (event: TriggerEvent): Promise<InvocationOutcome> => track(run(event))
-    const listener = type.bind({ fn, services, capabilities: worker.capabilities, invoke })
+    const { capabilities } = worker
+    const listener = type.bind({ fn, services, bound, throttle, capabilities, invoke })
     const { endpoint } = listener
+    if (endpoint !== undefined) bound.push({ name: fn.name, endpoint })
     const handled: Listener =
       endpoint === undefined
         ? listener
         : {
             ...listener,
             // A request belongs to the generation from its first byte, before its invocation begins.
-            endpoint: { ...endpoint, handle: (...args) => track(endpoint.handle(...args)) },
+            endpoint: { ...endpoint, handle: (...call) => track(endpoint.handle(...call)) },
           }
     return { definition: fn, disabled: isDisabled(fn.name, services), listener: handled, invoke }
+  }
+}
+
+/** By name: the order in which the host tries routes, and in which the first of two that conflict wins. */
+function inOrder(functions: readonly FunctionMetadata[]): FunctionMetadata[] {
+  return [...functions].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** A line for each two functions whose names differ only in case: the real host does not start with them. */
+function* sameNames(functions: readonly FunctionMetadata[]): Generator<string> {
+  const seen = new Map<string, string>()
+  for (const { name } of inOrder(functions)) {
+    const other = seen.get(name.toLowerCase())
+    if (other !== undefined)
+      yield `Functions '${other}' and '${name}': their names differ only in case, and the host does not start with them. Rename one.`
+    seen.set(name.toLowerCase(), name)
   }
 }
 

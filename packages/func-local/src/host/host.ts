@@ -115,7 +115,13 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       only: options.functions ?? onlyFunctions(hostConfig),
       debugging: options.nodeArguments.some((argument) => argument.startsWith('--inspect')),
     }
-    const generation = createGeneration(worker, options.registry, services, filter)
+    let generation: Generation
+    try {
+      generation = createGeneration(worker, options.registry, services, filter)
+    } catch (error) {
+      worker.kill()
+      throw error
+    }
     const old = await findOldFunctions(options.appDirectory)
     warnings = [...hostConfig.problems, ...generation.problems, ...old]
     return generation

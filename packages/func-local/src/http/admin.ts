@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { hostname } from 'node:os'
 import { isObject } from '../config/json-file.ts'
 import type { AppRunner } from '../host/app-runner.ts'
 import type { LoadedFunction } from '../host/generation.ts'
 import type { Log } from '../host/log.ts'
 import type { TriggerEvent } from '../registry.ts'
+import { BindingError } from '../host/function.ts'
 import { homePage } from './home-page.ts'
 import type { Keys } from './keys.ts'
 import { BodyTooLargeError, readBody } from './request.ts'
+import { isForeign } from './request-origin.ts'
 import { writeStatus } from './response.ts'
 import type { HostRoute } from './server.ts'
 
@@ -22,69 +25,97 @@ export interface AdminOptions {
 const STATUS = {
   ok: 200,
   accepted: 202,
-  noContent: 204,
   badRequest: 400,
   unauthorized: 401,
+  forbidden: 403,
   notFound: 404,
   tooLarge: 413,
+  unsupportedType: 415,
 } as const
 const INPUT_LIMIT = 104_857_600
 const CALLED_VIA_HOST = 'This function was programmatically called via the host APIs.'
+// A drain is what the platform asks for before it takes an instance away.
+const NOT_DRAINING = { state: 'Disabled', outstandingInvocations: 0, outstandingRetries: 0 }
+const NOT_CACHED = { 'Cache-Control': 'no-store,no-cache', Pragma: 'no-cache' }
 
 /**
- * The host's own endpoints: the page at `/`, and of the admin API what is useful on a developer's machine.
+ * The host's own endpoints: the page at `/`, and of the admin API what is useful on a developer's machine. Whatever else is
+ * asked for there is the app's, as under the real host.
  *
  * https://learn.microsoft.com/azure/azure-functions/functions-manually-run-non-http and
  * https://github.com/Azure/azure-functions-host/tree/dev/src/WebJobs.Script.WebHost/Controllers
  */
 export function createAdminApi(options: AdminOptions): HostRoute {
   const { runner, keys } = options
-  return async (request, response, path) => {
+  return async (request, response, { path }) => {
     const { method } = request
-    if (path === '/' && (method === 'GET' || method === 'HEAD') && !isAppRoute()) {
+    if (path === '/') {
+      if (isAppRoute()) return false
       request.resume()
       await home(response)
       return true
     }
-    const [first, second, name, ...rest] = path.slice(1).replace(/\/$/, '').split('/')
-    // The app cannot have routes here, so whatever is not known is not found.
-    if (first?.toLowerCase() === 'runtime') return answer(request, response, STATUS.notFound)
-    if (first?.toLowerCase() !== 'admin') return false
-    if (keys?.allows(request, 'admin') === false) return answer(request, response, STATUS.unauthorized)
-    const area = second?.toLowerCase()
-    if (rest.length > 0) return answer(request, response, STATUS.notFound)
-    if (area === 'host' && name?.toLowerCase() === 'status' && method === 'GET') {
-      return json(request, response, status())
+    const known = path.toLowerCase().replace(/\/$/, '')
+    // Extensions listen there in Azure, whatever routes the app has.
+    if (known.startsWith('/runtime/webhooks/')) {
+      request.resume()
+      writeStatus(response, STATUS.notFound)
+      return true
     }
-    if (area === 'host' && name?.toLowerCase() === 'ping') return answer(request, response, STATUS.ok)
-    if (area === 'functions') {
-      const { functions } = await runner.current()
-      if (name === undefined && method === 'GET') {
-        return json(
-          request,
-          response,
-          functions.map((fn) => describe(fn, request)),
-        )
-      }
-      const fn = functions.find(({ definition }) => definition.name.toLowerCase() === name?.toLowerCase())
-      if (fn !== undefined && method === 'GET') return json(request, response, describe(fn, request))
-      if (fn !== undefined && method === 'POST') {
-        await invoke(fn, request, response, options.log)
-        return true
-      }
+    if (known === '/admin/host/ping' && (method === 'GET' || method === 'POST')) {
+      request.resume()
+      writeStatus(response, STATUS.ok, NOT_CACHED)
+      return true
     }
-    return answer(request, response, STATUS.notFound)
+    const read = method === 'GET' ? (hostData(known) ?? (await functionData(known, request))) : undefined
+    if (read !== undefined) {
+      if (isAllowed(request, response)) json(request, response, read)
+      return true
+    }
+    const fn = method === 'POST' ? await functionAt(known) : undefined
+    if (fn === undefined) return false
+    if (isAllowed(request, response)) await invoke(fn, request, response, options.log)
+    return true
+  }
+
+  function hostData(path: string): unknown {
+    if (path === '/admin/host/status') return status()
+    return path === '/admin/host/drain/status' ? NOT_DRAINING : undefined
+  }
+
+  async function functionData(path: string, request: IncomingMessage): Promise<unknown> {
+    if (path === '/admin/functions')
+      return (await runner.current()).functions.map((fn) => describe(fn, request))
+    const fn = await functionAt(path.replace(/\/status$/, ''))
+    if (fn === undefined) return undefined
+    return path.endsWith('/status') ? {} : describe(fn, request)
+  }
+
+  async function functionAt(path: string): Promise<LoadedFunction | undefined> {
+    const name = /^\/admin\/functions\/([^/]+)$/.exec(path)?.[1]
+    if (name === undefined) return undefined
+    const { functions } = await runner.current()
+    return functions.find(({ definition }) => definition.name.toLowerCase() === name)
+  }
+
+  function isAllowed(request: IncomingMessage, response: ServerResponse): boolean {
+    if (keys?.allows(request, 'admin') !== false) return true
+    request.resume()
+    writeStatus(response, STATUS.unauthorized, { 'WWW-Authenticate': 'Bearer' })
+    return false
   }
 
   /** With an empty route prefix the app may have a function at `/`. */
   function isAppRoute(): boolean {
-    return runner.now()?.functions.some(({ listener }) => listener.endpoint?.match('') !== undefined) === true
+    return (
+      runner.now()?.functions.some(({ listener }) => listener.endpoint?.match('/') !== undefined) === true
+    )
   }
 
   async function home(response: ServerResponse): Promise<void> {
     const page = homePage((await runner.current()).functions)
     response.writeHead(STATUS.ok, {
-      'Content-Type': 'text/html; charset=utf-8',
+      'Content-Type': 'text/html',
       'Content-Length': Buffer.byteLength(page),
     })
     response.end(page)
@@ -96,8 +127,11 @@ export function createAdminApi(options: AdminOptions): HostRoute {
       state: runner.now() === undefined ? 'Initialized' : 'Running',
       version: options.version,
       versionDetails: `func-local ${options.version}`,
+      platformVersion: '',
       instanceId: options.instanceId,
+      computerName: hostname(),
       processUptime: Math.round(process.uptime() * 1000),
+      functionAppContentEditingState: 'NotAllowed',
     }
   }
 }
@@ -121,6 +155,17 @@ async function invoke(
   response: ServerResponse,
   log: Log,
 ): Promise<void> {
+  // A page in the browser could run functions otherwise: without a JSON type it need not ask for leave (CORS).
+  const refused = isForeign(request)
+    ? STATUS.forbidden
+    : isJsonType(request.headers['content-type'])
+      ? undefined
+      : STATUS.unsupportedType
+  if (refused !== undefined) {
+    request.resume()
+    writeStatus(response, refused)
+    return
+  }
   let body: Buffer
   try {
     body = await readBody(request, INPUT_LIMIT)
@@ -128,24 +173,30 @@ async function invoke(
     if (error instanceof BodyTooLargeError) writeStatus(response, STATUS.tooLarge)
     return
   }
-  const input = inputOf(body)
-  if (input === undefined) {
+  const given = inputOf(body)
+  if (given === undefined) {
     writeStatus(response, STATUS.badRequest)
     return
   }
   // Accepted: the outcome is in the log.
-  void run(fn, input, log)
+  void run(fn, given.input, log)
   writeStatus(response, STATUS.accepted)
 }
 
-async function run({ definition, listener, invoke }: LoadedFunction, input: string, log: Log): Promise<void> {
-  if (listener.adminRun !== undefined) {
-    await listener.adminRun(input)
-    return
-  }
+function isJsonType(type: string | undefined): boolean {
+  return /^\s*(?:application|text)\/(?:[^;\s]+\+)?json\s*(?:;|$)/i.test(type ?? '')
+}
+
+async function run(
+  { definition, listener, invoke }: LoadedFunction,
+  input: string | undefined,
+  log: Log,
+): Promise<void> {
   let event: TriggerEvent
   try {
-    event = (await listener.adminEvent?.(input)) ?? plainEvent(input)
+    if (input === undefined && definition.trigger.type.toLowerCase() !== 'timertrigger')
+      throw new BindingError('it needs an input: {"input": "…"}.')
+    event = (await listener.adminEvent?.(input ?? '')) ?? plainEvent(input ?? '')
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     log.error(`Function 'Functions.${definition.name}' cannot run with this input: ${reason}`)
@@ -154,29 +205,26 @@ async function run({ definition, listener, invoke }: LoadedFunction, input: stri
   await invoke(event)
 }
 
-/** `{"input": "text"}`; anything but text is passed on as JSON. */
-function inputOf(body: Buffer): string | undefined {
+/** `{"input": "text"}`, its name in any case; a number or a truth value is its text, and `null` is no input. */
+function inputOf(body: Buffer): { readonly input: string | undefined } | undefined {
+  let parsed: unknown
   try {
-    const parsed: unknown = JSON.parse(body.toString('utf8'))
-    if (!isObject(parsed)) return undefined
-    const { input } = parsed
-    return typeof input === 'string' ? input : JSON.stringify(input ?? '')
+    parsed = JSON.parse(body.toString('utf8'))
   } catch {
     return undefined
   }
+  if (!isObject(parsed)) return undefined
+  const input = Object.entries(parsed).find(([name]) => name.toLowerCase() === 'input')?.[1]
+  if (input === undefined || input === null) return { input: undefined }
+  if (typeof input === 'object') return undefined
+  return { input: typeof input === 'string' ? input : JSON.stringify(input) }
 }
 
 function plainEvent(input: string): TriggerEvent {
   return { data: { string: input }, metadata: {}, bindingData: () => ({}), reason: CALLED_VIA_HOST }
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, code: number): true {
-  request.resume()
-  writeStatus(response, code)
-  return true
-}
-
-function json(request: IncomingMessage, response: ServerResponse, value: unknown): true {
+function json(request: IncomingMessage, response: ServerResponse, value: unknown): void {
   request.resume()
   const text = JSON.stringify(value)
   response.writeHead(STATUS.ok, {
@@ -184,5 +232,4 @@ function json(request: IncomingMessage, response: ServerResponse, value: unknown
     'Content-Length': Buffer.byteLength(text),
   })
   response.end(text)
-  return true
 }

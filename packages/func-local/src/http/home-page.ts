@@ -7,7 +7,7 @@ export function homePage(functions: readonly LoadedFunction[]): string {
     const what =
       endpoint === undefined
         ? escape(definition.trigger.type)
-        : `${escape(endpoint.methods.join(', '))} <code>/${escape(endpoint.route)}</code>`
+        : `${escape(endpoint.methods?.join(', ') ?? '')} <code>/${escape(endpoint.route)}</code>`
     return `<li><b>${escape(definition.name)}</b>: ${what}${disabled ? ' (disabled)' : ''}</li>`
   })
   return `<!doctype html>

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { NullableString, RpcHttp } from '../protocol.ts'
+import { queryOf, shownPath, type RequestTarget } from './request-target.ts'
 
 /** The request's body is larger than the limit. */
 export class BodyTooLargeError extends Error {}
@@ -7,11 +8,24 @@ export class BodyTooLargeError extends Error {}
 /** The client went away before the whole body had come. */
 export class RequestAbortedError extends Error {}
 
+/** A header value that is not UTF-8. */
+export class BadHeaderError extends Error {}
+
+/** A request on its way to a function. */
+export interface FunctionRequest {
+  readonly message: IncomingMessage
+  readonly target: RequestTarget
+  /** By lower-case name; repeated ones joined by commas. */
+  readonly headers: ReadonlyMap<string, string>
+  /** The values of the route's parameters. */
+  readonly params: ReadonlyMap<string, string>
+}
+
 /** Reads a body whole. @throws {BodyTooLargeError} {@link RequestAbortedError} */
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const declared = Number(request.headers['content-length'] ?? 0)
   if (declared > limit) {
-    // Read on and forget: a client that is cut off while it sends would not see the answer.
+    // Read on and forget: a client that is cut off while it sends would not see the response.
     request.resume()
     return Promise.reject(new BodyTooLargeError())
   }
@@ -44,64 +58,54 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
  * The request as the worker protocol carries it. The function sees exactly the client's headers, in lower case:
  * https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script.Grpc/MessageExtensions/GrpcMessageConversionExtensions.cs
  */
-export function toRpcHttp(
-  request: IncomingMessage,
-  params: Readonly<Record<string, string>>,
-  body: Buffer,
-): RpcHttp {
+export function toRpcHttp(request: FunctionRequest, body: Buffer): RpcHttp {
+  const { message, target } = request
+  const query = queryOf(target.search)
   return {
-    method: request.method ?? 'GET',
-    url: requestUrl(request),
-    nullableHeaders: wrap(headersOf(request)),
-    nullableParams: wrap(params),
-    nullableQuery: wrap(queryOf(request.url ?? '/')),
+    method: message.method ?? 'GET',
+    url: `http://${message.headers.host ?? ''}${shownPath(target.path)}${target.search}`,
+    nullableHeaders: wrap(request.headers),
+    nullableParams: wrap(request.params),
+    nullableQuery: wrap(new Map([...query].map(([name, values]) => [name, joined(values)]))),
     body: body.length > 0 ? { bytes: body } : null,
   }
 }
 
-/** The absolute URL the client asked for. */
-export function requestUrl(request: IncomingMessage): string {
-  const host =
-    request.headers.host ?? `${request.socket.localAddress ?? 'localhost'}:${request.socket.localPort ?? 80}`
-  return `http://${host}${pathOf(request.url ?? '/')}`
-}
-
-/** Path and query; an absolute-form target (RFC 9112 §3.2.2) is reduced to it. */
-export function pathOf(target: string): string {
-  const path = target.replace(/^https?:\/\/[^/?#]*/i, '')
-  return path.startsWith('/') ? path : `/${path}`
-}
-
-/** Header values by lower-case name; repeated ones joined by commas. */
-export function headersOf(request: IncomingMessage): Record<string, string> {
-  const headers: Record<string, string> = {}
+/**
+ * Header values by lower-case name, as UTF-8; repeated ones joined by commas, cookies too, as the real host joins them.
+ *
+ * @throws {BadHeaderError} when a value is not UTF-8.
+ */
+export function headersOf(request: IncomingMessage): ReadonlyMap<string, string> {
+  const headers = new Map<string, string[]>()
   const raw = request.rawHeaders
   for (let i = 0; i < raw.length; i += 2) {
     const name = (raw[i] ?? '').toLowerCase()
-    const value = raw[i + 1] ?? ''
-    const before = Object.hasOwn(headers, name) ? headers[name] : undefined
-    // RFC 9110 §5.3; cookies are the exception: RFC 9113 §8.2.3 joins them with semicolons.
-    headers[name] = before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ','}${value}`
+    const value = utf8(raw[i + 1] ?? '')
+    const before = headers.get(name)
+    if (before === undefined) headers.set(name, [value])
+    else before.push(value)
   }
-  return headers
+  return new Map([...headers].map(([name, values]) => [name, joined(values)]))
 }
 
-/** Query values by name, decoded; repeated ones joined by commas as the real host joins them. */
-export function queryOf(target: string): Record<string, string> {
-  const start = target.indexOf('?')
-  if (start < 0) return {}
-  const query = new Map<string, string>()
-  const names = new Map<string, string>()
-  for (const [name, value] of new URLSearchParams(target.slice(start + 1))) {
-    // Query names are equal in any case in ASP.NET Core; the first spelling stays.
-    const key = names.get(name.toLowerCase()) ?? name
-    names.set(name.toLowerCase(), key)
-    const before = query.get(key)
-    query.set(key, before === undefined ? value : `${before},${value}`)
-  }
-  return Object.fromEntries(query)
+/** Several values as one: empty ones are left out, as .NET's `StringValues` leaves them out. */
+export function joined(values: readonly string[]): string {
+  return values.length === 1 ? (values[0] ?? '') : values.filter((value) => value !== '').join(',')
 }
 
-function wrap(values: Readonly<Record<string, string>>): Record<string, NullableString> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }]))
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Node.js gives one character for each byte of a header. */
+function utf8(latin1: string): string {
+  if (/^[\0-\x7f]*$/.test(latin1)) return latin1
+  try {
+    return decoder.decode(Buffer.from(latin1, 'latin1'))
+  } catch {
+    throw new BadHeaderError()
+  }
+}
+
+function wrap(values: ReadonlyMap<string, string>): Record<string, NullableString> {
+  return Object.fromEntries([...values].map(([name, value]) => [name, { value }]))
 }

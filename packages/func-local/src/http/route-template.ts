@@ -1,13 +1,8 @@
-import { BindingError } from '../host/function.ts'
 import { constraint, type Constraint } from './route-constraint.ts'
 
-/** A compiled route: finds the values of a path's parameters. */
-export interface RouteTemplate {
-  /** The values, percent-decoded, when the path (encoded, without a leading slash) matches; else `undefined`. */
-  readonly match: (path: string) => Record<string, string> | undefined
-}
-
-interface Parameter {
+/** A parameter of a route, `{id:int?}` for example. */
+export interface RouteParameter {
+  readonly kind: 'parameter'
   readonly name: string
   readonly optional: boolean
   readonly catchAll: boolean
@@ -15,194 +10,186 @@ interface Parameter {
   readonly constraints: readonly Constraint[]
 }
 
-type Part = string | Parameter
-
-/**
- * Compiles an ASP.NET Core route template: literals in any case, `{name}`, `{name?}`, `{name=default}`, `{*rest}`,
- * constraints `{id:int:min(1)}`, several parameters in one segment.
- *
- * https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-templates
- *
- * @throws {BindingError} when the template is malformed.
- */
-export function compileRoute(template: string): RouteTemplate {
-  const segments = splitSegments(template).map(parseSegment)
-  const names = segments.flat().flatMap((part) => (typeof part === 'string' ? [] : [part.name.toLowerCase()]))
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined)
-    throw new BindingError(`Its route '${template}' has the parameter '${twice}' twice.`)
-  for (const [index, parts] of segments.entries()) {
-    const catchAll = parts.some((part) => typeof part !== 'string' && part.catchAll)
-    if (catchAll && (index !== segments.length - 1 || parts.length !== 1)) {
-      throw new BindingError(
-        `Its route '${template}' has a catch-all parameter that is not its last segment.`,
-      )
-    }
-  }
-  const matchers = segments.map(matcherOf)
-
-  return {
-    match: (path) => {
-      const given = path === '' ? [] : path.replace(/\/$/, '').split('/')
-      const values: Record<string, string> = {}
-      for (const [index, matcher] of matchers.entries()) {
-        if (!matcher(given, index, values)) return undefined
-      }
-      const last = segments.at(-1)?.[0]
-      const open = typeof last === 'object' && last.catchAll
-      return given.length > segments.length && !open ? undefined : values
-    },
-  }
+/** Text of a route. The dot before an optional parameter is a separator: it may be missing together with the parameter. */
+export interface RouteText {
+  readonly kind: 'literal' | 'separator'
+  readonly text: string
 }
 
-/** Splits at slashes outside braces. */
-function splitSegments(template: string): string[] {
-  const segments: string[] = []
-  let current = ''
-  let depth = 0
-  for (const char of template.replace(/^\/|\/$/g, '')) {
-    if (char === '{') depth++
-    if (char === '}') depth--
-    if (char === '/' && depth <= 0) {
-      segments.push(current)
-      current = ''
-    } else {
-      current += char
-    }
+/** What stands between two slashes. */
+export type RouteSegment = readonly (RouteParameter | RouteText)[]
+
+/** The host does not start with this route template; the message says what is wrong with it. */
+export class RouteTemplateError extends Error {}
+
+/**
+ * Reads an ASP.NET Core route template: literals in any case, `{name}`, `{name?}`, `{name=default}`, `{*rest}`, constraints
+ * `{id:int:min(1)}`, several parameters in one segment. What is refused here, the real host refuses as well.
+ *
+ * https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-templates and
+ * https://github.com/dotnet/aspnetcore/blob/main/src/Http/Routing/src/Patterns/RoutePatternParser.cs
+ *
+ * @throws {RouteTemplateError}
+ */
+export function parseRoute(template: string): readonly RouteSegment[] {
+  const text = withoutPrefix(template)
+  const names = new Set<string>()
+  const segments: RouteSegment[] = []
+  let at = 0
+  while (at < text.length) {
+    if (text[at] === '/')
+      throw new RouteTemplateError(
+        'two slashes follow each other. Leave one out; a route needs no slash at its start',
+      )
+    const segment = readSegment(text, at, names)
+    segments.push(segment.parts)
+    at = segment.end + 1
   }
-  if (depth !== 0) throw new BindingError(`Its route '${template}' has an unmatched brace.`)
-  if (current !== '' || segments.length > 0) segments.push(current)
-  if (segments.some((segment) => segment === ''))
-    throw new BindingError(`Its route '${template}' has an empty segment.`)
+  for (const [index, parts] of segments.entries()) {
+    if (isCatchAll(parts) && index !== segments.length - 1)
+      throw new RouteTemplateError('a catch-all parameter must be its last segment')
+  }
   return segments
 }
 
-function parseSegment(segment: string): Part[] {
-  const parts: Part[] = []
-  let literal = ''
-  for (let i = 0; i < segment.length; i++) {
-    const char = segment[i] ?? ''
-    if ((char === '{' || char === '}') && segment[i + 1] === char) {
-      literal += char
-      i++
-    } else if (char === '{') {
-      const end = parameterEnd(segment, i)
-      if (literal !== '') parts.push(literal)
-      literal = ''
-      parts.push(parseParameter(segment.slice(i + 1, end)))
-      i = end
-    } else {
-      literal += char
+/** Whether a segment takes the rest of the path. */
+export function isCatchAll(segment: RouteSegment): boolean {
+  return segment.some((part) => part.kind === 'parameter' && part.catchAll)
+}
+
+/** A template without its `/` or `~/`. */
+export function withoutPrefix(template: string): string {
+  if (template.startsWith('~/')) return template.slice(2)
+  if (template.startsWith('~')) throw new RouteTemplateError("it begins with '~' without a slash after it")
+  return template.startsWith('/') ? template.slice(1) : template
+}
+
+function readSegment(text: string, start: number, names: Set<string>): { parts: RouteSegment; end: number } {
+  const parts: (RouteParameter | RouteText)[] = []
+  let at = start
+  while (at < text.length && text[at] !== '/') {
+    const isParameter = text[at] === '{' && text[at + 1] !== '{'
+    const end = isParameter ? parameterEnd(text, at) : literalEnd(text, at)
+    const part = text.slice(at, end)
+    parts.push(isParameter ? readParameter(part, names) : readLiteral(part))
+    at = end
+  }
+  return { parts: checkSegment(parts, text.slice(start, at)), end: at }
+}
+
+const MISMATCHED = "a brace has no partner. Write '{{' or '}}' for a brace that is text"
+
+/** Where a parameter ends; a doubled brace belongs to it. */
+function parameterEnd(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const char = text[at]
+    if (char === '{') {
+      if (at + 1 === text.length) break
+      if (text[at + 1] !== '{')
+        throw new RouteTemplateError("a brace inside of a parameter must be doubled: '{{' and '}}'")
+      at++
+    } else if (char === '}') {
+      if (text[at + 1] !== '}') return at + 1
+      at++
     }
   }
-  if (literal !== '') parts.push(literal)
-  return parts
+  throw new RouteTemplateError(MISMATCHED)
 }
 
-/** The brace that ends a parameter; doubled braces belong to a constraint's regular expression. */
-function parameterEnd(segment: string, start: number): number {
-  for (let i = start + 1; i < segment.length; i++) {
-    const char = segment[i]
-    if ((char === '{' || char === '}') && segment[i + 1] === char) i++
-    else if (char === '}') return i
+function literalEnd(text: string, start: number): number {
+  let at = start
+  while (at < text.length && text[at] !== '/') {
+    const char = text[at]
+    if (char === '{' || char === '}') {
+      if (text[at + 1] !== char) {
+        if (char === '{' && at + 1 < text.length) return at
+        throw new RouteTemplateError(MISMATCHED)
+      }
+      at++
+    }
+    at++
   }
-  throw new BindingError(`Its route segment '${segment}' has an unmatched brace.`)
+  return at
 }
 
-const PARAMETER = /^(\*{0,2})([^:=?*{}/]+)((?::(?:[^:=(?]+(?:\(.*?\)(?=$|[:=?]))?))*)(?:=(.*?))?(\?)?$/s
+function readLiteral(encoded: string): RouteText {
+  const text = unescaped(encoded)
+  if (text.includes('?')) throw new RouteTemplateError(`its text '${text}' contains a '?'`)
+  return { kind: 'literal', text }
+}
 
-function parseParameter(text: string): Parameter {
-  const match = PARAMETER.exec(text)
-  if (match?.[2] === undefined) throw new BindingError(`Its route has a malformed parameter '{${text}}'.`)
-  const [, stars = '', name, constraints = '', fallback, optional] = match
+function readParameter(encoded: string, names: Set<string>): RouteParameter {
+  const text = unescaped(encoded.slice(1, -1))
+  const stars = /^\*{0,2}/.exec(text)?.[0] ?? ''
+  const optional = text.endsWith('?')
+  const inner = text.slice(stars.length, optional ? -1 : undefined)
+  // The first character belongs to the name, whatever it is.
+  const nameEnd = inner.slice(1).search(/[:=]/)
+  const name = nameEnd < 0 ? inner : inner.slice(0, nameEnd + 1)
+  const { constraints, fallback } = readConstraints(inner.slice(name.length))
+  if (stars !== '' && optional)
+    throw new RouteTemplateError(`its catch-all parameter '{${text}}' cannot be optional`)
+  if (optional && fallback !== undefined)
+    throw new RouteTemplateError(`its optional parameter '{${text}}' cannot have a default value`)
+  if (name === '' || /[/{}?*]/.test(name))
+    throw new RouteTemplateError(`'${name}' is not a name for a parameter, in '{${text}}'`)
+  if (names.has(name.toLowerCase())) throw new RouteTemplateError(`its parameter '${name}' appears twice`)
+  names.add(name.toLowerCase())
   return {
+    kind: 'parameter',
     name,
+    optional,
     catchAll: stars !== '',
-    optional: optional !== undefined,
     fallback,
-    constraints: splitConstraints(constraints).map(constraint),
+    constraints: constraints.map(constraint),
   }
 }
 
-/** Splits `:int:regex(a:b)` at colons outside parentheses. */
-function splitConstraints(text: string): string[] {
-  const found: string[] = []
-  let depth = 0
-  for (const char of text.replaceAll('{{', '{').replaceAll('}}', '}')) {
-    if (char === ':' && depth === 0) {
-      found.push('')
-      continue
+/** Reads `:int:regex(a:b)=7`: a colon or an equals sign inside of parentheses that are closed belongs to the constraint. */
+function readConstraints(text: string): { constraints: string[]; fallback: string | undefined } {
+  const constraints: string[] = []
+  let at = 0
+  while (text[at] === ':') {
+    const start = ++at
+    let inside = false
+    for (; at < text.length; at++) {
+      const char = text[at]
+      if (char === '(') inside = true
+      else if (inside && char === ')' && (at + 1 === text.length || /[:=]/.test(text[at + 1] ?? '')))
+        inside = false
+      else if ((char === ':' || char === '=') && !(inside && text.includes(')', at))) break
     }
-    if (char === '(') depth++
-    if (char === ')') depth--
-    found.push(`${found.pop() ?? ''}${char}`)
+    if (at > start) constraints.push(text.slice(start, at))
   }
-  return found
+  return { constraints, fallback: text[at] === '=' ? text.slice(at + 1) : undefined }
 }
 
-type Matcher = (given: readonly string[], index: number, values: Record<string, string>) => boolean
-
-function matcherOf(parts: readonly Part[]): Matcher {
-  const [only] = parts
-  if (parts.length === 1 && typeof only === 'object') return parameterMatcher(only)
-  const parameters = parts.filter((part) => typeof part === 'object')
-  const last = parts.at(-1)
-  const source = parts.map((part, index) => {
-    if (typeof part === 'string') {
-      const escaped = part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-      // `{file}.{ext?}`: the dot goes with the optional parameter after it.
-      const next = parts[index + 1]
-      return part === '.' && typeof next === 'object' && next.optional && next === last ? '' : escaped
+function checkSegment(parts: readonly (RouteParameter | RouteText)[], shown: string): RouteSegment {
+  if (parts.length > 1 && isCatchAll(parts))
+    throw new RouteTemplateError(`its segment '${shown}' has a catch-all parameter beside something else`)
+  return parts.map((part, index) => {
+    const before = parts[index - 1]
+    const next = parts[index + 1]
+    if (part.kind !== 'parameter') {
+      const goesWithNext = next?.kind === 'parameter' && next.optional
+      return goesWithNext ? { kind: 'separator', text: part.text } : part
     }
-    const dotted = part.optional && part === last && parts[index - 1] === '.'
-    if (dotted) return '(?:\\.(.+))?'
-    return part.optional && part === last ? '(.*)' : '(.+)'
+    if (part.optional && next !== undefined)
+      throw new RouteTemplateError(
+        `the optional parameter '${part.name}' must be at the end of its segment '${shown}'`,
+      )
+    if (before?.kind === 'parameter')
+      throw new RouteTemplateError(
+        `the parameters '${before.name}' and '${part.name}' stand side by side in '${shown}'. Put text between them`,
+      )
+    if (part.optional && before !== undefined && before.text !== '.')
+      throw new RouteTemplateError(
+        `only a dot may stand before the optional parameter '${part.name}', not '${before.text}', in '${shown}'`,
+      )
+    return part
   })
-  const pattern = new RegExp(`^${source.join('')}$`, 'is')
-  return (given, index, values) => {
-    const text = decode(given[index])
-    const match = text === undefined ? null : pattern.exec(text)
-    if (match === null) return false
-    return parameters.every((parameter, at) => assign(parameter, match[at + 1], values))
-  }
 }
 
-function parameterMatcher(parameter: Parameter): Matcher {
-  return (given, index, values) => {
-    const segments = parameter.catchAll ? given.slice(index) : given.slice(index, index + 1)
-    if (segments.length === 0) return assign(parameter, undefined, values) && isOmissible(parameter)
-    const decoded = segments.map(decode)
-    if (decoded.some((segment) => segment === undefined)) return false
-    const value = decoded.join('/')
-    if (value === '' && !isOmissible(parameter)) return false
-    return assign(parameter, value, values)
-  }
-}
-
-function isOmissible({ optional, catchAll, fallback }: Parameter): boolean {
-  return optional || catchAll || fallback !== undefined
-}
-
-function assign(parameter: Parameter, found: string | undefined, values: Record<string, string>): boolean {
-  const value = found === undefined || found === '' ? parameter.fallback : found
-  // Constraints of an optional parameter hold only for a value that is there.
-  if (value === undefined) return true
-  if (!parameter.constraints.every((holds) => holds(value))) return false
-  Object.defineProperty(values, parameter.name, {
-    value,
-    enumerable: true,
-    configurable: true,
-    writable: true,
-  })
-  return true
-}
-
-function decode(segment: string | undefined): string | undefined {
-  if (segment === undefined) return undefined
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    // Malformed escapes stay as they are, as in Kestrel.
-    return segment
-  }
+function unescaped(text: string): string {
+  return text.replaceAll('}}', '}').replaceAll('{{', '{')
 }

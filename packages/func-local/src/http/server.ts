@@ -1,30 +1,36 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, STATUS_CODES, ServerResponse, type IncomingMessage, type Server } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Log } from '../host/log.ts'
 import type { Generation } from '../host/generation.ts'
 import type { HttpEndpoint } from '../registry.ts'
+import { trackConnections } from './connections.ts'
 import { applyCors, type CorsPolicy } from './cors.ts'
 import type { Keys } from './keys.ts'
-import { pathOf } from './request.ts'
+import { isLocalName, isLoopback } from './request-origin.ts'
+import { BadHeaderError, headersOf } from './request.ts'
+import { NODE_HEADER_BYTES, refusalOf, statusOfParseError } from './request-limits.ts'
+import { BadTargetError, parseTarget, type RequestTarget } from './request-target.ts'
 import { writeStatus } from './response.ts'
+import { RoutePatternError } from './route-constraint.ts'
+import { UnusableLimitsError } from './throttle.ts'
 
 /** Where the host listens. */
 export interface HttpServer {
   readonly port: number
-  /** Frees the port at once; resolves when the requests under way have been answered. */
+  /**
+   * Frees the port at once; resolves when the requests under way have been answered, after ten seconds at the latest. What
+   * is open then is cut off.
+   */
   readonly close: () => Promise<void>
 }
 
 /** The port is taken, or may not be used. */
 export class PortError extends Error {}
 
-const BAD_REQUEST = 400
-const UNAUTHORIZED = 401
-const NOT_FOUND = 404
-const INTERNAL_ERROR = 500
-const IDLE_SWEEP_MS = 50
-// Request line and headers, as much as the real host's server takes of both:
-// https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core.kestrelserverlimits
-const HEADER_BYTES = 8192 + 32_768
+const STATUS = { badRequest: 400, unauthorized: 401, forbidden: 403, notFound: 404, internalError: 500 }
+const KEEP_ALIVE_MS = 130_000
+const HEADERS_TIMEOUT_MS = 60_000
 
 /** What answers requests. */
 export interface HttpServerParts {
@@ -36,7 +42,11 @@ export interface HttpServerParts {
 }
 
 /** Handles a request that is not for a function; `false` when it is none of its. */
-export type HostRoute = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<boolean>
+export type HostRoute = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: RequestTarget,
+) => Promise<boolean>
 
 /**
  * Opens the host's HTTP server. Requests wait until the app has loaded.
@@ -51,67 +61,143 @@ export async function openHttpServer(
   // A function may take any time to receive or to answer; the real host sets no such limits either.
   const server = createServer({
     requestTimeout: 0,
-    headersTimeout: 60_000,
-    keepAliveTimeout: 130_000,
-    maxHeaderSize: HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: NODE_HEADER_BYTES,
   })
-  server.on('request', (request, response) => {
-    dispatch(request, response).catch((error: unknown) => {
-      log.error(
-        `The request could not be handled: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-      )
-      writeStatus(response, INTERNAL_ERROR)
+  server.maxHeadersCount = 0
+  const connections = trackConnections(server, log)
+  const onlyLocal = isLoopback(address.host)
+  const refusedNames = new Set<string>()
+
+  server.on('request', receive)
+  // A client that has sent its body already does not wait for the word to go on.
+  server.on('checkContinue', (request, response) => {
+    setImmediate(() => {
+      if (request.readableLength === 0 && !request.complete) response.writeContinue()
+      receive(request, response)
     })
   })
+  // CONNECT is a method like another to the real host; Node.js hands over the bare connection.
+  server.on('connect', (request, socket) => {
+    if (!(socket instanceof Socket)) return
+    const response = new ServerResponse(request)
+    response.assignSocket(socket)
+    response.shouldKeepAlive = false
+    response.once('finish', () => socket.end())
+    connections.begin(request, response)
+    receive(request, response)
+  })
+  server.on('clientError', (error, socket) => {
+    void refuseBytes(error, socket)
+  })
+
   await listen(server, address)
   const bound = server.address()
   return {
     port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
-    close: () => closeServer(server),
+    close: connections.close,
+  }
+
+  function receive(request: IncomingMessage, response: ServerResponse): void {
+    dispatch(request, response).catch((error: unknown) => {
+      const isExpected = error instanceof RoutePatternError || error instanceof UnusableLimitsError
+      const reason =
+        error instanceof Error ? ((isExpected ? undefined : error.stack) ?? error.message) : String(error)
+      log.error(`The request could not be handled: ${reason}`)
+      request.resume()
+      writeStatus(response, STATUS.internalError)
+    })
   }
 
   async function dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!isHost(request.headers.host ?? '')) {
-      request.resume()
-      writeStatus(response, BAD_REQUEST)
+    const refusal = refusalOf(request)
+    if (refusal !== undefined) {
+      refuse(request, response, refusal.status, { Connection: 'close', ...refusal.headers })
       return
     }
-    const target = pathOf(request.url ?? '/')
-    const end = target.search(/[?#]/)
-    const path = end < 0 ? target : target.slice(0, end)
+    let target: RequestTarget
+    let headers: ReadonlyMap<string, string>
+    try {
+      target = parseTarget(request.url ?? '/')
+      headers = headersOf(request)
+    } catch (error) {
+      if (!(error instanceof BadTargetError || error instanceof BadHeaderError)) throw error
+      refuse(request, response, STATUS.badRequest, { Connection: 'close' })
+      return
+    }
+    const host = request.headers.host ?? ''
+    if (onlyLocal && !isLocalName(host)) {
+      refuseName(request, response, host)
+      return
+    }
     if (parts.cors !== undefined && applyCors(request, response, parts.cors)) return
-    if (await parts.hostRoute(request, response, path)) return
+    if (await parts.hostRoute(request, response, target)) return
     const { functions } = await parts.generation()
     for (const { listener, disabled } of functions) {
-      const params = disabled ? undefined : matched(listener.endpoint, request.method ?? 'GET', path)
-      if (params !== undefined) {
-        if (parts.keys?.allows(request, listener.endpoint?.authLevel ?? 'admin') === false) {
-          request.resume()
-          writeStatus(response, UNAUTHORIZED)
-          return
-        }
-        await listener.endpoint?.handle(request, response, params)
+      const { endpoint } = listener
+      if (disabled || endpoint === undefined) continue
+      const params = matched(endpoint, request.method ?? 'GET', target.path)
+      if (params === undefined) continue
+      if (parts.keys?.allows(request, endpoint.authLevel) === false) {
+        refuse(request, response, STATUS.unauthorized)
         return
       }
+      // HTTP/1.0 needs no Host header, but a function needs a URL.
+      if (host === '') refuse(request, response, STATUS.internalError)
+      else await endpoint.handle({ message: request, target, headers, params }, response)
+      return
     }
-    request.resume()
-    writeStatus(response, NOT_FOUND)
+    refuse(request, response, STATUS.notFound)
+  }
+
+  function refuseName(request: IncomingMessage, response: ServerResponse, host: string): void {
+    if (!refusedNames.has(host)) {
+      refusedNames.add(host)
+      log.warn(
+        `A request for '${host}' was refused: the host takes requests for this machine's own names only (localhost, 127.0.0.1). Start it with --address 0.0.0.0 to let others in.`,
+      )
+    }
+    refuse(request, response, STATUS.forbidden)
+  }
+
+  /** Answers bytes that are no request, after the requests before them on the same connection. */
+  async function refuseBytes(
+    error: Error & { code?: string; rawPacket?: unknown },
+    socket: Duplex,
+  ): Promise<void> {
+    const waiting = connections.current(socket)
+    const isCutOff = error.code === 'HPE_INVALID_EOF_STATE' || error.code === 'ECONNRESET'
+    if (isCutOff || (waiting !== undefined && !waiting.request.complete && waiting.response.headersSent)) {
+      socket.destroy()
+      return
+    }
+    if (waiting?.request.complete === true) await connections.answered(socket)
+    if (!socket.writable) return
+    const status = statusOfParseError(error)
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Length: 0\r\nConnection: close\r\nDate: ${new Date().toUTCString()}\r\n\r\n`,
+      () => socket.destroy(),
+    )
   }
 }
 
-/** RFC 9112 §3.2: a server answers 400 to a Host header whose value is not a host, with a port or without. */
-function isHost(value: string): boolean {
-  return value === '' || (!/[\s/?#@\\]/.test(value) && URL.canParse(`http://${value}`))
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers?: Readonly<Record<string, string>>,
+): void {
+  request.resume()
+  writeStatus(response, status, headers)
 }
 
 function matched(
-  endpoint: HttpEndpoint | undefined,
+  endpoint: HttpEndpoint,
   method: string,
   path: string,
-): Readonly<Record<string, string>> | undefined {
-  if (endpoint === undefined) return undefined
-  if (endpoint.methods.length > 0 && !endpoint.methods.includes(method)) return undefined
-  return endpoint.match(path.slice(1))
+): ReadonlyMap<string, string> | undefined {
+  return endpoint.methods?.includes(method) === false ? undefined : endpoint.match(path)
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
@@ -124,18 +210,5 @@ function listen(server: Server, { host, port }: { host: string; port: number }):
       reject(new PortError(reason))
     })
     server.listen({ host, port, backlog: 2048 }, resolve)
-  })
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const sweep = setInterval(() => {
-      server.closeIdleConnections()
-    }, IDLE_SWEEP_MS)
-    server.close(() => {
-      clearInterval(sweep)
-      resolve()
-    })
-    server.closeIdleConnections()
   })
 }

@@ -9,7 +9,8 @@ import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { InvocationOutcome } from '../registry.ts'
-import { headersOf, pathOf } from './request.ts'
+import type { FunctionRequest } from './request.ts'
+import { forwardedTarget } from './request-target.ts'
 import { isHopByHop, writeStatus } from './response.ts'
 
 /** The header by which the library matches a forwarded request with its invocation. */
@@ -25,7 +26,7 @@ const INTERNAL_ERROR = 500
 
 /** One HTTP call that is streamed through the worker's own server. */
 export interface StreamedCall {
-  readonly request: IncomingMessage
+  readonly request: FunctionRequest
   readonly response: ServerResponse
   /** The worker's server, from its capability `HttpUri`. */
   readonly httpUri: string
@@ -48,7 +49,8 @@ export interface StreamedCall {
  * answer waits for the outputs, and a handler that throws is 500.
  */
 export async function streamCall(call: StreamedCall): Promise<void> {
-  const { request, response } = call
+  const { response } = call
+  const request = call.request.message
   if (Number(request.headers['content-length'] ?? 0) > call.bodyLimit) {
     request.resume()
     writeStatus(response, TOO_LARGE)
@@ -82,33 +84,25 @@ export async function streamCall(call: StreamedCall): Promise<void> {
   await send(call, answer, outcome)
 }
 
-/** Sends the input of an admin call to the worker; nobody waits for the answer. */
-export function postInput(httpUri: string, path: string, invocationId: string, input: string): void {
-  const { host, port } = new URL(httpUri)
-  const headers = { 'x-forwarded-host': host, 'x-forwarded-proto': 'http', [INVOCATION_ID]: invocationId }
-  openRequest({ agent, host: '127.0.0.1', port, method: 'POST', path: encodeURI(path), headers }, (answer) =>
-    answer.resume(),
+function forward(call: StreamedCall): ClientRequest {
+  const { response, invocationId, bodyLimit, body } = call
+  const request = call.request.message
+  const worker = new URL(call.httpUri)
+  const headers: Record<string, string> = Object.fromEntries(
+    [...call.request.headers]
+      .filter(([name]) => !isHopByHop(name) && name !== 'expect')
+      .map(([name, value]) => [name, asLatin1(value)]),
   )
-    .once('error', () => undefined)
-    .end(input)
-}
-
-function forward({ request, response, httpUri, invocationId, bodyLimit, body }: StreamedCall): ClientRequest {
-  const target = new URL(httpUri)
-  const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headersOf(request))) {
-    if (!isHopByHop(name) && name !== 'expect') headers[name] = value
-  }
   // Node.js would not chunk the body of a GET or a DELETE: its bytes would look like another request.
   if (request.headers['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked'
-  const host = request.headers.host ?? target.host
+  const host = request.headers.host ?? worker.host
   const upstream = openRequest({
     agent,
     // The library listens on every address; the host needs only this one.
     host: '127.0.0.1',
-    port: target.port,
+    port: worker.port,
     method: request.method,
-    path: pathOf(request.url ?? '/'),
+    path: forwardedTarget(call.request.target),
     setHost: false,
     headers: {
       ...headers,
@@ -155,6 +149,11 @@ function breakOff(upstream: ClientRequest): void {
   }
   if (upstream.socket) whenConnected(upstream.socket)
   else upstream.once('socket', whenConnected)
+}
+
+/** Node.js writes one byte for each character of a header. */
+function asLatin1(value: string): string {
+  return Buffer.from(value, 'utf8').toString('latin1')
 }
 
 async function send(

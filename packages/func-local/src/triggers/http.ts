@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http'
 import { namesIn } from '../binding-expression.ts'
-import { text, textRecord } from '../config/value-schemas.ts'
-import { isObject } from '../config/json-file.ts'
+import { ConfigurationError, isObject } from '../config/json-file.ts'
 import type { HostConfig } from '../config/host-config.ts'
 import {
   BindingError,
@@ -13,26 +12,28 @@ import {
 } from '../host/function.ts'
 import { outputValue } from '../host/invoker.ts'
 import { traceContext } from '../host/trace-context.ts'
+import { customHeaders, routePrefix } from '../http/http-options.ts'
 import {
   BodyTooLargeError,
-  headersOf,
-  queryOf,
   readBody,
   RequestAbortedError,
   toRpcHttp,
+  type FunctionRequest,
 } from '../http/request.ts'
-import { writeAnswer, writeStatus } from '../http/response.ts'
-import { compileRoute } from '../http/route-template.ts'
-import { postInput, streamCall } from '../http/stream-proxy.ts'
+import { queryOf } from '../http/request-target.ts'
+import { writeResponse, writeStatus } from '../http/response.ts'
+import { compileRoute, type Route } from '../http/route-match.ts'
+import { RouteTemplateError, withoutPrefix } from '../http/route-template.ts'
+import { streamCall } from '../http/stream-proxy.ts'
 import type { TypedData } from '../protocol.ts'
-import type { HttpEndpoint, TriggerContext, TriggerEvent, TriggerType } from '../registry.ts'
+import type { BoundEndpoint, HttpEndpoint, TriggerContext, TriggerEvent, TriggerType } from '../registry.ts'
 
 /** The line the real host logs for HTTP calls and calls of the admin API. */
 export const CALLED_VIA_HOST = 'This function was programmatically called via the host APIs.'
 
-const DEFAULT_PREFIX = 'api'
 const DEFAULT_BODY_LIMIT = 104_857_600
 const RESERVED = ['admin', 'runtime']
+const TOO_MANY_REQUESTS = 429
 const PAYLOAD_TOO_LARGE = 413
 const INTERNAL_ERROR = 500
 
@@ -41,138 +42,185 @@ export const httpTrigger: TriggerType = {
   type: 'httpTrigger',
   supportsRetry: false,
   bind: (context) => {
-    const { fn } = context
-    const { trigger } = fn
-    const route = routeOf(fn, context.services.hostConfig)
-    const template = compileRoute(route)
-    const customHeaders = Object.entries(httpOptions(context.services.hostConfig).customHeaders ?? {})
+    const { fn, services } = context
+    const methods = methodsOf(fn.trigger)
+    const authLevel = authLevelOf(fn.trigger)
+    const own = ownRoute(fn)
+    const template = withRoutePrefix(own, services.hostConfig)
+    refuseConflict({ template, methods }, context.bound)
+    const route = compile(fn, own, template)
+    const headers = Object.entries(customHeaders(services.hostConfig))
+    const call = createCall(context)
     const endpoint: HttpEndpoint = {
-      methods: methodsOf(trigger),
-      route,
-      authLevel: authLevelOf(trigger),
-      match: template.match,
-      handle: (request, response, params) => {
-        for (const [name, value] of customHeaders) response.setHeader(name, value)
-        return handle(context, request, response, params)
+      methods,
+      template,
+      route: withoutPrefix(template),
+      authLevel,
+      match: route.match,
+      handle: async (request, response) => {
+        for (const [name, value] of headers) response.setHeader(name, value)
+        if (await context.throttle.run(() => call(request, response))) return
+        request.message.resume()
+        writeStatus(response, TOO_MANY_REQUESTS)
       },
     }
-    const { HttpUri: httpUri } = context.capabilities
     return {
-      ...(httpUri === undefined
-        ? {}
-        : { adminRun: (input: string) => adminRun(context, httpUri, route, input) }),
       start: () => undefined,
       stop: () => Promise.resolve(),
       endpoint,
-      adminEvent: (input) => ({
-        data: {
-          http: { method: 'POST', url: `http://localhost/${route}`, body: { bytes: Buffer.from(input) } },
-        },
-        metadata: {},
-        bindingData: () => bodyProperties(Buffer.from(input)),
-        reason: CALLED_VIA_HOST,
-      }),
+      adminEvent: () => {
+        throw new BindingError(
+          `an HTTP function needs a request, and the admin API has none. Call its URL: /${endpoint.route}.`,
+        )
+      },
     }
   },
 }
 
-/** With streaming, also a call of the admin API has to reach the worker as an HTTP request. */
-function adminRun(
-  { invoke }: TriggerContext,
-  httpUri: string,
-  route: string,
-  input: string,
-): Promise<unknown> {
-  const invocationId = randomUUID()
-  postInput(httpUri, `/${route}`, invocationId, input)
-  return invoke({
-    data: { http: {} },
-    metadata: {},
-    bindingData: () => bodyProperties(Buffer.from(input)),
-    reason: CALLED_VIA_HOST,
-    invocationId,
-  })
-}
-
-function methodsOf(trigger: NamedBinding): string[] {
-  const methods = propertyOf(trigger, 'methods')
-  if (methods === undefined || methods === null) return []
-  if (!Array.isArray(methods) || !methods.every((m) => typeof m === 'string')) {
+function methodsOf(trigger: NamedBinding): string[] | undefined {
+  const given = propertyOf(trigger, 'methods')
+  if (given === undefined || given === null) return undefined
+  if (!Array.isArray(given) || !given.every((m) => typeof m === 'string')) {
     throw new BindingError("'methods' of its HTTP trigger must be an array of texts.")
   }
-  return methods.map((method) => method.toUpperCase())
+  const methods = given.map((method) => method.toUpperCase())
+  const unknown = methods.find((method) => !METHODS.includes(method))
+  if (unknown !== undefined) {
+    throw new BindingError(
+      `Node.js cannot receive requests of the method '${unknown}'. Take it out of 'methods'.`,
+    )
+  }
+  return methods
 }
 
 function authLevelOf(trigger: NamedBinding): HttpEndpoint['authLevel'] {
   const level = (textOf(trigger, 'authLevel') ?? 'function').toLowerCase()
+  // `system` asks for a key of the host, as `admin` does.
+  if (level === 'system') return 'admin'
   if (level === 'anonymous' || level === 'function' || level === 'admin') return level
   throw new BindingError(
     `'authLevel' of its HTTP trigger is '${level}'; it must be 'anonymous', 'function' or 'admin'.`,
   )
 }
 
-/** The whole route: prefix of `host.json`, then the function's own route or its name. */
-function routeOf(fn: FunctionDefinition, hostConfig: HostConfig): string {
-  const own = (textOf(fn.trigger, 'route') ?? fn.name).replace(/^\/+/, '')
-  const first = own.split('/')[0]?.toLowerCase() ?? ''
-  if (RESERVED.includes(first)) {
+/** The function's own route, or its name. */
+function ownRoute(fn: FunctionDefinition): string {
+  const given = textOf(fn.trigger, 'route') ?? ''
+  const own = given.trim() === '' ? fn.name : given
+  const plain = own.replace(/^\/+/, '').toLowerCase()
+  const reserved = RESERVED.find((word) => plain.startsWith(word))
+  if (reserved !== undefined) {
     throw new BindingError(
-      `Its route '${own}' begins with '${first}', which is reserved for the host. Choose another.`,
+      `Its route '${own}' begins with '${reserved}', which is reserved for the host. Choose another.`,
     )
   }
+  return own
+}
+
+/** The whole route: the prefix of `host.json`, then the function's own route. */
+function withRoutePrefix(own: string, hostConfig: HostConfig): string {
   const prefix = routePrefix(hostConfig)
   return prefix === '' ? own : `${prefix}/${own}`
 }
 
-/** https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook#hostjson-settings */
-function httpOptions(hostConfig: HostConfig): {
-  routePrefix?: string
-  customHeaders?: Record<string, string>
-} {
-  const ignored = ['maxOutstandingRequests', 'maxConcurrentRequests', 'dynamicThrottlesEnabled', 'hsts']
-  return hostConfig.section('extensions.http', { routePrefix: text(), customHeaders: textRecord() }, ignored)
+/** Two functions with the same route and a method in common: the real host runs the first of them only. */
+function refuseConflict(
+  { template, methods }: Pick<HttpEndpoint, 'template' | 'methods'>,
+  bound: readonly BoundEndpoint[],
+): void {
+  const key = conflictKey(template)
+  const other = bound.find(
+    ({ endpoint }) => conflictKey(endpoint.template) === key && haveCommon(methods, endpoint.methods),
+  )
+  if (other === undefined) return
+  throw new BindingError(
+    `Its route conflicts with the route of the function '${other.name}': '${template}'. Give one of them another route or other methods.`,
+  )
 }
 
-function routePrefix(hostConfig: HostConfig): string {
-  return (httpOptions(hostConfig).routePrefix ?? DEFAULT_PREFIX).replace(/^\/+|\/+$/g, '')
+function conflictKey(template: string): string {
+  return template.replace(/^\/+|\/+$/g, '').toLowerCase()
 }
 
-async function handle(
-  { fn, services, capabilities, invoke }: TriggerContext,
-  request: IncomingMessage,
+function haveCommon(some: readonly string[] | undefined, others: readonly string[] | undefined): boolean {
+  return some === undefined || others === undefined || some.some((method) => others.includes(method))
+}
+
+/** @throws {ConfigurationError} when the real host would not start with this route. */
+function compile(fn: FunctionDefinition, own: string, template: string): Route {
+  try {
+    return compileRoute(template)
+  } catch (error) {
+    if (!(error instanceof RouteTemplateError)) throw error
+    const shown = own === template ? `'${own}'` : `'${own}' (with the route prefix: '${template}')`
+    throw new ConfigurationError(
+      `Function '${fn.name}': its route ${shown} is not valid: ${error.message}. The host does not start with it.`,
+    )
+  }
+}
+
+type Call = (request: FunctionRequest, response: ServerResponse) => Promise<void>
+
+function createCall(context: TriggerContext): Call {
+  const { HttpUri: httpUri } = context.capabilities
+  if (httpUri !== undefined) return (request, response) => stream(context, httpUri, request, response)
+  let hasWarned = false
+  return (request, response) =>
+    answer(context, request, response, () => {
+      if (hasWarned) return
+      hasWarned = true
+      context.services.log.warn(
+        `Function '${context.fn.name}' received a body without Content-Length (chunked). In Azure it would be empty: send a Content-Length, or turn on HTTP streaming with app.setup({ enableHttpStream: true }).`,
+      )
+    })
+}
+
+async function stream(
+  { fn, services, invoke }: TriggerContext,
+  httpUri: string,
+  request: FunctionRequest,
   response: ServerResponse,
-  params: Readonly<Record<string, string>>,
 ): Promise<void> {
   const limit = bodyLimit(services.settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT'))
-  const { HttpUri: httpUri } = capabilities
-  if (httpUri !== undefined) {
-    const invocationId = randomUUID()
-    let body: Buffer | undefined
-    if (needsBody(fn, request, params)) {
-      body = await receive(request, response, limit)
-      if (body === undefined) return
-    }
-    await streamCall({
-      request,
-      response,
-      httpUri,
-      invocationId,
-      bodyLimit: limit,
-      body,
-      hasOutputs: fn.outputs.some(({ type }) => type.toLowerCase() !== 'http'),
-      invoke: () => invoke(streamEvent(request, params, body, invocationId)),
-    })
-    return
+  const invocationId = randomUUID()
+  let body: Buffer | undefined
+  if (needsBody(fn, request)) {
+    body = await receive(request.message, response, limit)
+    if (body === undefined) return
   }
-  const body = await receive(request, response, limit)
+  await streamCall({
+    request,
+    response,
+    httpUri,
+    invocationId,
+    bodyLimit: limit,
+    body,
+    hasOutputs: fn.outputs.some(({ type }) => type.toLowerCase() !== 'http'),
+    invoke: () => invoke(streamEvent(request, body, invocationId)),
+  })
+}
+
+async function answer(
+  { fn, services, invoke }: TriggerContext,
+  request: FunctionRequest,
+  response: ServerResponse,
+  onChunked: () => void,
+): Promise<void> {
+  const limit = bodyLimit(services.settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT'))
+  const body = await receive(request.message, response, limit)
   if (body === undefined) return
-  const outcome = await invoke(requestEvent(request, params, body))
+  if (body.length > 0 && request.message.headers['content-length'] === undefined) onChunked()
+  const outcome = await invoke(requestEvent(request, body))
   if (!outcome.ok) {
     writeStatus(response, INTERNAL_ERROR)
     return
   }
   const output = fn.outputs.find(({ type }) => type.toLowerCase() === 'http')
-  writeAnswer(response, output === undefined ? undefined : outputValue(outcome.response, output.name))
+  const problem = writeResponse(
+    response,
+    output === undefined ? undefined : outputValue(outcome.response, output.name),
+  )
+  if (problem !== undefined) services.log.error(`The response of function 'Functions.${fn.name}': ${problem}`)
 }
 
 /** Reads a body whole; `undefined` when it did not come, and the client has been told why. */
@@ -193,16 +241,13 @@ async function receive(
 const NOT_OF_THE_BODY = /^(?:query|headers|sys)\.|^(?:rand-guid|datetime)$/i
 
 /**
- * Whether a binding of the function names something that only the body can have. Then the host has to read the body, as
- * the real host reads every body with a Content-Length, before it goes on to the worker.
+ * Whether the host has to read the body before it goes on to the worker: a binding names something that only the body can
+ * have, or its properties become parameters. The real host reads every body that has a Content-Length.
  */
-function needsBody(
-  fn: FunctionDefinition,
-  request: IncomingMessage,
-  params: Readonly<Record<string, string>>,
-): boolean {
-  if (Number(request.headers['content-length'] ?? 0) === 0) return false
-  const given = Object.keys(params).map((name) => name.toLowerCase())
+function needsBody(fn: FunctionDefinition, { message, params }: FunctionRequest): boolean {
+  if (Number(message.headers['content-length'] ?? 0) === 0) return false
+  if (/\bjson\b/i.test(message.headers['content-type'] ?? '')) return true
+  const given = [...params.keys()].map((name) => name.toLowerCase())
   return [...fn.inputs, ...fn.outputs]
     .flatMap((binding) => Object.values(binding))
     .flatMap((value) => (typeof value === 'string' ? namesIn(value) : []))
@@ -210,88 +255,92 @@ function needsBody(
 }
 
 /** With streaming, the worker gets the body and the URL over HTTP; headers and route values come with the invocation. */
-function streamEvent(
-  request: IncomingMessage,
-  params: Readonly<Record<string, string>>,
-  body: Buffer | undefined,
-  invocationId: string,
-): TriggerEvent {
-  const headers = headersOf(request)
-  const query = queryOf(request.url ?? '/')
-  const metadata: Record<string, TypedData> = Object.fromEntries(
-    Object.entries(params).map(([name, value]) => [name, { string: value }]),
-  )
+function streamEvent(request: FunctionRequest, body: Buffer | undefined, invocationId: string): TriggerEvent {
+  const query = lastValues(request)
+  const headers = Object.fromEntries(request.headers)
+  const values = merged([scalarsOf(body), queryProperties(query), request.params])
   return {
-    ...commonEvent(request, () => ({
-      ...(body === undefined ? {} : bodyProperties(body)),
-      ...queryProperties(query),
-      ...params,
-      query,
-      headers,
-    })),
+    ...commonEvent(request, body),
     data: { http: {} },
     metadata: {
-      ...metadata,
+      ...Object.fromEntries(
+        [...values].map(([name, value]): [string, TypedData] => [name, { string: value }]),
+      ),
       Headers: { json: JSON.stringify(headers) },
-      Query: { json: JSON.stringify(query) },
+      Query: { json: JSON.stringify(Object.fromEntries(query)) },
     },
     invocationId,
   }
 }
 
-function requestEvent(
-  request: IncomingMessage,
-  params: Readonly<Record<string, string>>,
-  body: Buffer,
-): TriggerEvent {
-  const query = queryOf(request.url ?? '/')
-  // https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns#json-payloads and, for what
-  // overrides what,
-  // https://github.com/Azure/azure-webjobs-sdk-extensions/blob/dev/src/WebJobs.Extensions.Http/HttpTriggerAttributeBindingProvider.cs
-  const bindingData = (): Readonly<Record<string, unknown>> => ({
-    ...bodyProperties(body),
-    ...queryProperties(query),
-    ...params,
-    query,
-    headers: headersOf(request),
-  })
+function requestEvent(request: FunctionRequest, body: Buffer): TriggerEvent {
   return {
-    ...commonEvent(request, bindingData),
-    data: { http: toRpcHttp(request, params, body) },
+    ...commonEvent(request, body),
+    data: { http: toRpcHttp(request, body) },
     metadata: {},
   }
 }
 
 function commonEvent(
-  request: IncomingMessage,
-  bindingData: TriggerEvent['bindingData'],
+  request: FunctionRequest,
+  body: Buffer | undefined,
 ): Pick<TriggerEvent, 'bindingData' | 'reason' | 'trace'> {
   return {
-    bindingData,
+    // https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns#json-payloads and, for what
+    // overrides what,
+    // https://github.com/Azure/azure-webjobs-sdk-extensions/blob/dev/src/WebJobs.Extensions.Http/HttpTriggerAttributeBindingProvider.cs
+    bindingData: () => {
+      const query = lastValues(request)
+      const values = merged<unknown>([propertiesOf(body), queryProperties(query), request.params])
+      return {
+        ...Object.fromEntries(values),
+        query: Object.fromEntries(query),
+        headers: Object.fromEntries(request.headers),
+      }
+    },
     reason: CALLED_VIA_HOST,
-    trace: traceContext(header(request, 'traceparent'), header(request, 'tracestate')),
+    trace: traceContext(request.headers.get('traceparent'), request.headers.get('tracestate')),
   }
 }
 
-function header(request: IncomingMessage, name: string): string | undefined {
-  const value = request.headers[name]
-  return Array.isArray(value) ? value.join(',') : value
+/** Query values by name; of several the last one counts here. */
+function lastValues({ target }: FunctionRequest): ReadonlyMap<string, string> {
+  return new Map([...queryOf(target.search)].map(([name, values]) => [name, values.at(-1) ?? '']))
 }
 
 /** Query parameters can be named without `query.` too, but not the key. */
-function queryProperties(query: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(query).filter(([name]) => name.toLowerCase() !== 'code'))
+function queryProperties(query: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...query].filter(([name]) => name.toLowerCase() !== 'code'))
+}
+
+/** Later values replace earlier ones; names are equal in any case, and keep their first spelling. */
+function merged<T>(sources: readonly ReadonlyMap<string, T>[]): ReadonlyMap<string, T> {
+  const result = new Map<string, [name: string, value: T]>()
+  for (const [name, value] of sources.flatMap((source) => [...source])) {
+    const key = name.toLowerCase()
+    result.set(key, [result.get(key)?.[0] ?? name, value])
+  }
+  return new Map(result.values())
 }
 
 /** The top-level properties of a JSON body, whatever its content type says. */
-function bodyProperties(body: Buffer): Readonly<Record<string, unknown>> {
-  if (body.length === 0) return {}
+function propertiesOf(body: Buffer | undefined): ReadonlyMap<string, unknown> {
+  if (body === undefined || body.length === 0) return new Map()
   try {
     const parsed: unknown = JSON.parse(body.toString('utf8'))
-    return isObject(parsed) ? parsed : {}
+    return new Map(isObject(parsed) ? Object.entries(parsed) : [])
   } catch {
-    return {}
+    return new Map()
   }
+}
+
+/** Of them the scalar ones, as the text that .NET writes. */
+function scalarsOf(body: Buffer | undefined): ReadonlyMap<string, string> {
+  const texts = [...propertiesOf(body)].map(([name, value]): [string, string | undefined] => {
+    if (typeof value === 'boolean') return [name, value ? 'True' : 'False']
+    return [name, typeof value === 'string' || typeof value === 'number' ? String(value) : undefined]
+  })
+  return new Map(texts.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))
 }
 
 /** https://learn.microsoft.com/azure/azure-functions/functions-app-settings#functions_request_body_size_limit */
