@@ -1,6 +1,7 @@
-import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob'
+import type { BlobClient, BlobServiceClient, ContainerClient } from '@azure/storage-blob'
+import type { Clock } from '../clock.ts'
 import { isCode, statusOf } from '../storage/errors.ts'
-import { HOST_CONTAINER } from '../storage/blobs.ts'
+import { HOST_CONTAINER, leaseBlob } from '../storage/blobs.ts'
 
 /** One version of a blob: a change makes another ETag. */
 export interface BlobVersion {
@@ -57,6 +58,7 @@ export function createBlobReceipts(
   service: () => Promise<BlobServiceClient>,
   hostId: string,
   functionId: string,
+  clock: Clock,
 ): BlobReceipts {
   const folder = `blobreceipts/${hostId}/${functionId}/`
   const container = async (): Promise<ContainerClient> => (await service()).getContainerClient(HOST_CONTAINER)
@@ -96,34 +98,17 @@ export function createBlobReceipts(
         else throw error
       }
 
-      const lease = blob.getBlobLeaseClient()
-      try {
-        await lease.acquireLease(LEASE_SECONDS)
-      } catch (error) {
-        const status = statusOf(error)
-        if (status !== 409 && status !== 404) throw error
-        const isCompleted = status === 409 && !isIncomplete((await blob.getProperties()).metadata)
-        return { state: isCompleted ? 'completed' : 'busy' }
-      }
+      const lease = await leaseBlob(blob, LEASE_SECONDS, clock)
+      if (lease === undefined) return { state: (await isCompleted(blob)) ? 'completed' : 'busy' }
+      const release = lease.end
       const { metadata } = await blob.getProperties()
-      const release = async (): Promise<void> => {
-        clearInterval(renewal)
-        await lease.releaseLease().catch(() => undefined)
-      }
-      // A function may take longer than a lease lasts.
-      const renewal = setInterval(
-        () => {
-          lease.renewLease().catch(() => undefined)
-        },
-        (LEASE_SECONDS * 1000) / 3,
-      )
       if (!isIncomplete(metadata)) {
         await release()
         return { state: 'completed' }
       }
       let attempts = Number(valueOf(metadata, ATTEMPTS) ?? 0)
       let isCounted = isNew
-      const conditions = { leaseId: lease.leaseId }
+      const conditions = { leaseId: lease.id }
       return {
         state: 'claimed',
         receipt: {
@@ -156,6 +141,15 @@ export function createBlobReceipts(
 
 function exists(error: unknown): boolean {
   return isCode(error, 'BlobAlreadyExists', 'LeaseIdMissing', 'ConditionNotMet')
+}
+
+async function isCompleted(blob: BlobClient): Promise<boolean> {
+  try {
+    return !isIncomplete((await blob.getProperties()).metadata)
+  } catch (error) {
+    if (statusOf(error) === 404) return false
+    throw error
+  }
 }
 
 function isIncomplete(metadata: Readonly<Record<string, string>> | undefined): boolean {

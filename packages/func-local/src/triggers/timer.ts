@@ -1,4 +1,5 @@
 import { resolveSettings } from '../binding-expression.ts'
+import { systemClock } from '../clock.ts'
 import { formatDate, isoWithOffset } from '../date-text.ts'
 import { BindingError, propertyOf, requiredText, type NamedBinding } from '../host/function.ts'
 import { hostIdOf } from '../host-id.ts'
@@ -38,6 +39,7 @@ export const timerTrigger: TriggerType = {
       zone,
       runOnStartup: flagOf(fn.trigger, 'runOnStartup', false),
       store: isMonitored ? statusStore(fn.name, services, zone) : undefined,
+      clock: systemClock,
       log: (level, message) => {
         log.write(CATEGORY, level, message)
       },
