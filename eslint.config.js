@@ -15,7 +15,7 @@ const pageScripts = {
 
 export default tseslint.config(
   {
-    ignores: ['**/dist/', 'coverage/', '**/test/fixtures/'],
+    ignores: ['**/dist/', 'coverage/', 'reports/', '.stryker-tmp*/', '**/test/fixtures/'],
   },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
@@ -51,10 +51,17 @@ export default tseslint.config(
       'no-restricted-imports': ['error', { patterns: ['@azure/*'] }],
     },
   },
+  // A package knows nothing of the app, which is two or more levels above its files; its own src/ is at most two above its tests.
   {
     files: ['packages/**'],
     rules: {
       'no-restricted-imports': ['error', { patterns: ['**/../../src/**', '**/scripts/**'] }],
+    },
+  },
+  {
+    files: ['packages/*/test/*/**'],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: ['**/../../../src/**', '**/scripts/**'] }],
     },
   },
   {

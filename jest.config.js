@@ -9,6 +9,8 @@ export const base = {
   // TypeScript rewrites `./x.ts` to `./x.js` when ts-jest emits; the files on disk are the `.ts` ones.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   moduleFileExtensions: ['ts', 'js', 'json'],
+  // Copies of the project that mutation tests run in.
+  modulePathIgnorePatterns: ['<rootDir>/.stryker-tmp'],
 }
 
 /** @type {import('jest').Config} */
