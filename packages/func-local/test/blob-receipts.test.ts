@@ -97,6 +97,21 @@ describe('blob receipts', () => {
     expect((await receipts.claim(one)).state).toBe('claimed')
   })
 
+  test('an error of the host storage names it', async () => {
+    const key = /AccountKey=[^;]*/
+    const wrong = azurite.connectionString.replace(key, 'AccountKey=d3Jvbmc=')
+    const refused = createBlobReceipts(
+      () => Promise.resolve(BlobServiceClient.fromConnectionString(wrong)),
+      'host',
+      'fn',
+      clock,
+    )
+    const reason =
+      /^Container 'azure-webjobs-hosts' \(connection 'AzureWebJobsStorage'\) failed: 403 .*Check the key/
+    await expect(refused.completed()).rejects.toThrow(reason)
+    await expect(refused.claim(version())).rejects.toThrow(reason)
+  })
+
   function claimed(claim: Claim): Receipt {
     if (claim.state !== 'claimed') throw new Error(`The version is ${claim.state}.`)
     return claim.receipt
