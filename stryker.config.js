@@ -46,6 +46,8 @@ export default {
     projectType: 'custom',
     config: {
       ...base,
+      // jest.config.js is read as well; each of its projects would run the tests again.
+      projects: undefined,
       testMatch: scope.tests.filter((file) => chosen.test(file)).map((file) => `<rootDir>/${file}`),
     },
   },
