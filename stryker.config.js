@@ -47,7 +47,7 @@ export default {
     config: {
       ...base,
       // jest.config.js is read as well; each of its projects would run the tests again.
-      projects: undefined,
+      projects: [],
       testMatch: scope.tests.filter((file) => chosen.test(file)).map((file) => `<rootDir>/${file}`),
     },
   },
