@@ -12,7 +12,7 @@ export function doubleText(value: number): string {
   const [, sign = '', first = '', rest = '', exponent = ''] =
     /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(value.toExponential()) ?? []
   const scale = Number(exponent) + 1
-  if (value === 0 || (scale <= MAX_SCALE && scale >= MIN_SCALE)) return fixed(sign, first + rest, scale)
+  if (scale <= MAX_SCALE && scale >= MIN_SCALE) return fixed(sign, first + rest, scale)
   const power = Math.abs(Number(exponent))
   const fraction = rest === '' ? '' : `.${rest}`
   return `${sign}${first}${fraction}E${scale > 0 ? '+' : '-'}${String(power).padStart(2, '0')}`
