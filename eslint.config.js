@@ -62,7 +62,9 @@ const pageScripts = {
 
 export default tseslint.config(
   {
-    ignores: ['**/dist/', 'coverage/', '**/test/fixtures/', '**/test/oracle/apps/'],
+    ignores: [
+      ...['**/dist/', 'coverage/', 'reports/', '.stryker-tmp*/', '**/test/fixtures/', '**/test/oracle/apps/'],
+    ],
   },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,

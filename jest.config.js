@@ -9,8 +9,8 @@ export const base = {
   // TypeScript rewrites `./x.ts` to `./x.js` when ts-jest emits; the files on disk are the `.ts` ones.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   moduleFileExtensions: ['ts', 'js', 'json'],
-  // Apps that tests run; two packages of one name would be a collision.
-  modulePathIgnorePatterns: ['/test/fixtures/'],
+  // Apps that tests run (two packages of one name would be a collision), and the copies that mutation tests run in.
+  modulePathIgnorePatterns: ['/test/fixtures/', '<rootDir>/.stryker-tmp'],
 }
 
 /** @type {import('jest').Config} */

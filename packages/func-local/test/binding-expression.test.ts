@@ -66,27 +66,27 @@ describe('binding expressions', () => {
 // https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger#blob-name-patterns
 describe('blob trigger paths', () => {
   test.each([
-    ['in/{name}', 'a/b.txt', { name: 'a/b.txt' }],
-    ['in/{name}.{ext}', 'a.b.txt', { name: 'a.b', ext: 'txt' }],
-    ['in/{name}.txt', 'a.png', undefined],
-    ['in/original-{name}', 'original-1', { name: '1' }],
-    ['in/original-{name}', 'copy-1', undefined],
-    ['in/{folder}/{name}', 'a/b/c', { folder: 'a/b', name: 'c' }],
-    ['in/{folder}/{name}', 'c', undefined],
-    ['in/{{2026}}-{name}', '{2026}-x', { name: 'x' }],
-    ['in/a+b(c)', 'a+b(c)', {}],
-    ['in/a+b(c)', 'aab(c)', undefined],
-    ['in/exact', 'exact/more', undefined],
-    ['in', 'anything/at.all', {}],
+    ['box/{name}', 'a/b.txt', { name: 'a/b.txt' }],
+    ['box/{name}.{ext}', 'a.b.txt', { name: 'a.b', ext: 'txt' }],
+    ['box/{name}.txt', 'a.png', undefined],
+    ['box/original-{name}', 'original-1', { name: '1' }],
+    ['box/original-{name}', 'copy-1', undefined],
+    ['box/{folder}/{name}', 'a/b/c', { folder: 'a/b', name: 'c' }],
+    ['box/{folder}/{name}', 'c', undefined],
+    ['box/{{2026}}-{name}', '{2026}-x', { name: 'x' }],
+    ['box/a+b(c)', 'a+b(c)', {}],
+    ['box/a+b(c)', 'aab(c)', undefined],
+    ['box/exact', 'exact/more', undefined],
+    ['box', 'anything/at.all', {}],
   ])('%s and %s', (pattern, name, expected) => {
     expect(parseBlobPath(pattern).match(name)).toEqual(expected)
   })
 
   test('storage is asked only for names that can match', () => {
-    expect(parseBlobPath('in/a/b-{name}.txt').prefix).toBe('a/b-')
+    expect(parseBlobPath('box/a/b-{name}.txt').prefix).toBe('a/b-')
   })
 
-  test.each(['in/', '/name', '', '{container}/name', 'in/{', 'in/{a b}', 'in/}'])(
+  test.each(['box/', '/name', '', '{container}/name', 'box/{', 'box/{a b}', 'box/}'])(
     "'%s' is an error",
     (path) => {
       expect(() => parseBlobPath(path)).toThrow('Invalid blob trigger path')

@@ -168,13 +168,15 @@ describe('blob functions', () => {
       expect(await get('/api/blobs/none')).toEqual({ bytes: 'undefined' })
     })
 
-    test('{queueTrigger} is the message; a queue output takes texts, Buffers and objects', async () => {
+    test('{queueTrigger} is the message; a queue output takes texts and objects', async () => {
       await upload('blob-store', 'by-queue', 'named by a message')
       const queue = queues.getQueueClient('blob-names')
       await queue.createIfNotExists()
       await queue.sendMessage(base64('by-queue'))
       const answers = [await nextMessage('blob-answers'), await nextMessage('blob-answers'), await nextMessage('blob-answers')] // prettier-ignore
-      expect(answers.sort()).toEqual(['bytes', 'named by a message', '{"json":1}'])
+      // In an array a Buffer is the object that JSON makes of it, as in the real host.
+      const buffer = JSON.stringify({ type: 'Buffer', data: [...Buffer.from('bytes')] }, null, 2)
+      expect(answers.sort()).toEqual(['named by a message', '{\n  "json": 1\n}', buffer])
     })
   })
 

@@ -1,57 +1,82 @@
-import { isObject } from '../config/json-file.ts'
-import { requiredText, textOf } from '../host/function.ts'
+import { resolveSettings } from '../binding-expression.ts'
+import { BindingError, requiredText, textOf, type NamedBinding } from '../host/function.ts'
+import { looksLikeJson, netText, NetJsonError, parseNetJson, type NetJson } from '../net-json.ts'
 import type { TypedData } from '../protocol.ts'
 import type { BindingType } from '../registry.ts'
+import { connectionName, resolveConnection } from '../storage/connection.ts'
+import { withTarget } from '../storage/errors.ts'
+import { queueNameFault } from '../storage/names.ts'
 import { encodeMessage } from '../storage/queue-encoding.ts'
 import { readQueueOptions } from '../storage/queue-options.ts'
-import { queueService } from '../storage/queues.ts'
+import { openQueue } from '../storage/queues.ts'
+import { warnOfInvalidName } from './name-warning.ts'
+import { outputValueOf } from './output-value.ts'
 
 /**
  * The storage queue output: each message in the encoding of `host.json`, in a queue that is created when it is missing.
- * An array is one message for each element, anything that is no text or bytes is written as JSON.
+ * An array is one message for each element; anything that is no text or bytes is written as .NET writes it.
  *
  * https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-output
  */
 export const queueBinding: BindingType = {
   type: 'queue',
-  check: (binding) => {
-    requiredText(binding, 'queueName')
+  check: (binding, services) => {
+    const given = requiredText(binding, 'queueName')
+    warnOfInvalidName(services, () => {
+      const name = resolveSettings(given, services.settings)
+      if (!name.includes('{')) queueNameOf(name, binding)
+      resolveConnection(services.settings, textOf(binding, 'connection'))
+    })
   },
   output: async ({ binding, services, resolve }, value) => {
-    const name = resolve(requiredText(binding, 'queueName')).toLowerCase()
+    const name = queueNameOf(resolve(requiredText(binding, 'queueName')), binding)
     const connection = textOf(binding, 'connection')
     const { messageEncoding } = readQueueOptions(services.hostConfig)
-    const queue = (await queueService(services.settings, connection)).getQueueClient(name)
-    for (const message of messagesOf(value)) {
-      const text = encodeMessage(message, messageEncoding)
-      try {
-        await queue.sendMessage(text)
-      } catch (error) {
-        if (!isObject(error) || error['code'] !== 'QueueNotFound') throw error
-        await queue.createIfNotExists()
-        await queue.sendMessage(text)
-      }
-    }
+    const messages = messagesOf(value).map((message) => encodeMessage(message, messageEncoding))
+    const target = { kind: 'queue', name, connection: connectionName(connection) } as const
+    await withTarget(target, async () => {
+      const queue = await openQueue(services.settings, connection, name)
+      for (const message of messages) await queue.send(message)
+    })
   },
 }
 
-/** The messages an output value stands for, as bytes. */
-export function messagesOf(value: TypedData): Buffer[] {
-  if (value.bytes !== undefined) return [Buffer.from(value.bytes)]
-  if (value.string !== undefined) return [Buffer.from(value.string)]
-  if (value.int !== undefined) return [Buffer.from(String(value.int))]
-  if (value.double !== undefined) return [Buffer.from(String(value.double))]
-  if (value.json === undefined) return []
-  const parsed: unknown = JSON.parse(value.json)
-  if (!Array.isArray(parsed)) return parsed === null ? [] : [Buffer.from(value.json)]
-  return parsed.filter((element) => element !== null).map(elementBytes)
+/**
+ * A queue's name as storage knows it, in lower case.
+ *
+ * @throws {BindingError} when the name is invalid.
+ */
+export function queueNameOf(given: string, binding: NamedBinding): string {
+  const name = given.toLowerCase()
+  const fault = queueNameFault(name)
+  if (fault === undefined) return name
+  throw new BindingError(`'queueName' of its ${binding.type} binding is '${given}'. ${fault}`)
 }
 
-/** A `Buffer` inside an array has been through JSON; it still is one message with its bytes. */
-function elementBytes(element: unknown): Buffer {
-  if (typeof element === 'string') return Buffer.from(element)
-  if (isObject(element) && element['type'] === 'Buffer' && Array.isArray(element['data'])) {
-    return Buffer.from(element['data'] as number[])
+/**
+ * The messages an output value stands for. Text in brackets or braces is read as JSON; an array is one message for each
+ * element:
+ * https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Binding/FunctionBinding.cs (`ReadAsEnumerable`)
+ *
+ * @throws {BindingError} when such text is no JSON.
+ */
+export function messagesOf(data: TypedData): Buffer[] {
+  const value = outputValueOf(data)
+  if (value === undefined) return []
+  if (value.kind === 'bytes') return [value.value]
+  const json = value.kind === 'text' && looksLikeJson(value.value) ? parsed(value.value) : value
+  const elements = json.kind === 'array' ? json.items : [json]
+  return elements.map((element) => Buffer.from(netText(element)))
+}
+
+function parsed(text: string): NetJson {
+  try {
+    return parseNetJson(text, 'dates')
+  } catch (error) {
+    if (!(error instanceof NetJsonError)) throw error
+    throw new BindingError(
+      `A queue output reads text in brackets or braces as JSON. ${error.message} Send an object or an array, or a Buffer to have the text as it is.`,
+      { cause: error },
+    )
   }
-  return Buffer.from(JSON.stringify(element))
 }

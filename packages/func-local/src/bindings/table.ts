@@ -1,12 +1,15 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables'
+import { resolveSettings } from '../binding-expression.ts'
 import { isObject, type JsonObject } from '../config/json-file.ts'
 import { isoWithOffset } from '../date-text.ts'
 import { BindingError, propertyOf, requiredText, textOf, type NamedBinding } from '../host/function.ts'
 import type { TypedData } from '../protocol.ts'
 import type { BindingScope, BindingType } from '../registry.ts'
-import { resolveConnection } from '../storage/connection.ts'
-import { statusOf } from '../storage/errors.ts'
+import { connectionName, resolveConnection } from '../storage/connection.ts'
+import { statusOf, withTarget } from '../storage/errors.ts'
+import { tableKeyFault, tableNameFault } from '../storage/names.ts'
 import { tableClient } from '../storage/tables.ts'
+import { warnOfInvalidName } from './name-warning.ts'
 import { resolveFilter } from './table-filter.ts'
 
 /**
@@ -16,8 +19,13 @@ import { resolveFilter } from './table-filter.ts'
  */
 export const tableBinding: BindingType = {
   type: 'table',
-  check: (binding, { settings }) => {
-    requiredText(binding, 'tableName')
+  check: (binding, services) => {
+    const { settings } = services
+    const given = requiredText(binding, 'tableName')
+    warnOfInvalidName(services, () => {
+      const name = resolveSettings(given, settings)
+      if (!name.includes('{')) checkTableName(name, binding)
+    })
     resolveConnection(settings, textOf(binding, 'connection'))
     if (binding.direction === 'out') return
     const take = takeOf(binding)
@@ -31,12 +39,13 @@ export const tableBinding: BindingType = {
   },
   input: async (scope) => {
     const { binding, resolve } = scope
-    const table = await openTable(scope)
     const partitionKey = resolved(binding, 'partitionKey', resolve)
     const rowKey = resolved(binding, 'rowKey', resolve)
-    return rowKey === undefined
-      ? await list(table, partitionKey, scope)
-      : await readOne(table, partitionKey ?? '', rowKey)
+    for (const [name, key] of Object.entries({ partitionKey, rowKey }))
+      if (key !== undefined) checkKey(`${name} of its table input`, key)
+    return await onTable(scope, (table) =>
+      rowKey === undefined ? list(table, partitionKey, scope) : readOne(table, partitionKey ?? '', rowKey),
+    )
   },
   output: async (scope, value) => {
     const { binding, resolve } = scope
@@ -44,14 +53,33 @@ export const tableBinding: BindingType = {
       rowOf(entity, resolved(binding, 'partitionKey', resolve), resolved(binding, 'rowKey', resolve)),
     )
     if (rows.length === 0) return
-    const table = await openTable(scope)
-    for (const batch of batchesOf(rows)) await write(table, batch)
+    await onTable(scope, async (table) => {
+      for (const batch of batchesOf(rows)) await write(table, batch)
+    })
   },
 }
 
-function openTable({ binding, services, resolve }: BindingScope): Promise<TableClient> {
+async function onTable<T>(
+  { binding, services, resolve }: BindingScope,
+  work: (table: TableClient) => Promise<T>,
+): Promise<T> {
   const name = resolve(requiredText(binding, 'tableName'))
-  return tableClient(services.settings, textOf(binding, 'connection'), name)
+  checkTableName(name, binding)
+  const connection = textOf(binding, 'connection')
+  return await withTarget({ kind: 'table', name, connection: connectionName(connection) }, async () =>
+    work(await tableClient(services.settings, connection, name)),
+  )
+}
+
+function checkTableName(name: string, binding: NamedBinding): void {
+  const fault = tableNameFault(name)
+  if (fault !== undefined)
+    throw new BindingError(`'tableName' of its ${binding.type} binding is '${name}'. ${fault}`)
+}
+
+function checkKey(what: string, key: string): void {
+  const fault = tableKeyFault(key)
+  if (fault !== undefined) throw new BindingError(`${what} is ${JSON.stringify(key)}. ${fault}`)
 }
 
 function resolved(
@@ -175,7 +203,7 @@ function rowOf(
   let partitionKey: unknown = defaultPartition
   let rowKey: unknown = defaultRow
   let etag: unknown
-  const properties: Record<string, unknown> = {}
+  const properties = new Map<string, unknown>()
   for (const [name, value] of Object.entries(entity)) {
     switch (name.toLowerCase()) {
       case 'partitionkey':
@@ -191,11 +219,11 @@ function rowOf(
       case 'timestamp':
         break
       default:
-        if (value !== null) properties[name] = propertyValue(value)
+        if (value !== null) properties.set(name, propertyValue(value))
     }
   }
   const keys = { partitionKey: keyOf('PartitionKey', partitionKey), rowKey: keyOf('RowKey', rowKey) }
-  const row = { ...properties, ...keys }
+  const row = { ...Object.fromEntries(properties), ...keys }
   // Without an ETag an entity is new; `*` replaces what there is; any other must match:
   // https://github.com/Azure/azure-sdk-for-net/blob/main/sdk/tables/Microsoft.Azure.WebJobs.Extensions.Tables/src/TableEntityWriter.cs
   if (etag === undefined || etag === null || etag === '') return { ...keys, action: ['create', row] }
@@ -205,10 +233,6 @@ function rowOf(
   return { ...keys, action: ['update', row, 'Replace', { etag }] }
 }
 
-// https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model#characters-disallowed-in-key-fields
-// eslint-disable-next-line no-control-regex
-const FORBIDDEN = /[/\\#?\u0000-\u001F\u007F-\u009F]/
-
 function keyOf(name: string, value: unknown): string {
   if (typeof value !== 'string') {
     throw new BindingError(
@@ -217,11 +241,7 @@ function keyOf(name: string, value: unknown): string {
         : `${name} of the entity must be text, not ${JSON.stringify(value)}.`,
     )
   }
-  if (FORBIDDEN.test(value)) {
-    throw new BindingError(
-      `${name} of the entity has a character that tables do not allow in keys (/ \\ # ? and control characters): ${JSON.stringify(value)}.`,
-    )
-  }
+  checkKey(`${name} of the entity`, value)
   return value
 }
 

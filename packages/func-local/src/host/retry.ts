@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { systemClock } from '../clock.ts'
 import type { RetryOptions } from '../protocol.ts'
 import type { InvocationOutcome, TriggerEvent } from '../registry.ts'
 import type { Attempt } from './invoker.ts'
@@ -27,11 +27,8 @@ export function withRetries(
     for (let retry = 1; !outcome.ok && (maxRetryCount === INFINITE || retry <= maxRetryCount); retry++) {
       const delay = retryDelay(policy, retry, Math.random())
       onWait(delay, retry, maxRetryCount)
-      try {
-        await sleep(delay, undefined, { signal: stopping })
-      } catch {
-        return outcome
-      }
+      await systemClock.sleep(delay, stopping)
+      if (stopping.aborted) return outcome
       outcome = await attempt(event, { retryCount: retry, maxRetryCount, exception: outcome.error })
     }
     return outcome

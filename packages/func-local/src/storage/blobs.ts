@@ -1,6 +1,8 @@
-import type { BlobServiceClient, StoragePipelineOptions } from '@azure/storage-blob'
+import type { BlobClient, BlobServiceClient, StoragePipelineOptions } from '@azure/storage-blob'
+import type { Clock } from '../clock.ts'
 import type { Settings } from '../config/settings.ts'
 import { connectionKey, resolveConnection } from './connection.ts'
+import { statusOf } from './errors.ts'
 
 const clients = new Map<string, Promise<BlobServiceClient>>()
 
@@ -30,4 +32,41 @@ async function open(settings: Settings, name: string | undefined): Promise<BlobS
   return connection.kind === 'connectionString'
     ? BlobServiceClient.fromConnectionString(connection.value, PIPELINE)
     : new BlobServiceClient(connection.serviceUri('blob'), await connection.credential(), PIPELINE)
+}
+
+/** A lease that is kept until it is ended. */
+export interface HeldLease {
+  readonly id: string
+  readonly end: () => Promise<void>
+}
+
+/** Takes a blob's lease and keeps it; `undefined` when somebody else has it, or there is no such blob. */
+export async function leaseBlob(
+  blob: BlobClient,
+  seconds: number,
+  clock: Clock,
+): Promise<HeldLease | undefined> {
+  const lease = blob.getBlobLeaseClient()
+  try {
+    await lease.acquireLease(seconds)
+  } catch (error) {
+    const status = statusOf(error)
+    if (status === 409 || status === 404) return undefined
+    throw error
+  }
+  const stop = keepRenewed(seconds, () => lease.renewLease(), clock)
+  return {
+    id: lease.leaseId,
+    end: async () => {
+      stop()
+      await lease.releaseLease().catch(() => undefined)
+    },
+  }
+}
+
+/** Renews a lease at a third of its time, so that one failed renewal does not lose it, until the returned function is called. */
+export function keepRenewed(seconds: number, renew: () => Promise<unknown>, clock: Clock): () => void {
+  return clock.every((seconds * 1000) / 3, () => {
+    renew().catch(() => undefined)
+  })
 }

@@ -29,16 +29,53 @@ export function resolveConnection(settings: Settings, name: string | undefined):
   const wanted = name === undefined || name === '' ? DEFAULT_NAME : name
   for (const candidate of [PREFIX + wanted, wanted]) {
     const value = settings.get(`ConnectionStrings:${candidate}`) ?? settings.get(candidate)
-    if (value !== undefined && value !== '') return { kind: 'connectionString', value }
+    if (value !== undefined && value !== '') {
+      checkConnectionString(value, candidate)
+      return { kind: 'connectionString', value }
+    }
     const identity = identityConnection(settings, candidate)
     if (identity !== undefined) return identity
   }
-  const shown =
-    name === undefined || name === '' || name === DEFAULT_NAME ? `${PREFIX}${DEFAULT_NAME}` : wanted
+  const shown = connectionName(name)
   throw new BindingError(
     `Storage account connection string '${shown}' does not exist. Make sure that it is a defined App Setting: ` +
       `set ${shown} in local.settings.json (UseDevelopmentStorage=true for Azurite) or in the environment.`,
   )
+}
+
+/** The name of the connection that a binding names, for messages. */
+export function connectionName(name: string | undefined): string {
+  return name === undefined || name === '' || name === DEFAULT_NAME ? `${PREFIX}${DEFAULT_NAME}` : name
+}
+
+/**
+ * Checks the form of a connection string; what it holds is a secret and is not shown:
+ * https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string
+ */
+function checkConnectionString(value: string, setting: string): void {
+  const fault = connectionStringFault(value)
+  if (fault === undefined) return
+  throw new BindingError(
+    `The storage connection string in the setting '${setting}' is not valid: ${fault} ` +
+      'Write UseDevelopmentStorage=true for Azurite, or copy the connection string of the storage account.',
+  )
+}
+
+function connectionStringFault(value: string): string | undefined {
+  const parts = new Map<string, string>()
+  for (const part of value.split(';').filter((text) => text.trim() !== '')) {
+    const equals = part.indexOf('=')
+    if (equals <= 0) return 'its settings must be of the form "name=value", with semicolons between.'
+    parts.set(part.slice(0, equals).trim().toLowerCase(), part.slice(equals + 1).trim())
+  }
+  if (parts.get('usedevelopmentstorage')?.toLowerCase() === 'true') return undefined
+  const hasKey = parts.has('accountname') && parts.has('accountkey')
+  const hasSignature =
+    parts.has('sharedaccesssignature') && [...parts.keys()].some((key) => key.endsWith('endpoint'))
+  if (!hasKey && !hasSignature)
+    return 'it needs AccountName and AccountKey, or an endpoint and SharedAccessSignature.'
+  const key = parts.get('accountkey')
+  return key === undefined || /^[A-Za-z0-9+/]+={0,2}$/.test(key) ? undefined : 'its AccountKey is not Base64.'
 }
 
 /** A key that is the same for connections that lead to the same account in the same way. */

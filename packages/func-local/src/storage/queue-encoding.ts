@@ -1,3 +1,6 @@
+import { isUtf8 } from 'node:buffer'
+import { BindingError } from '../host/function.ts'
+
 /** How queue messages are written: Base64 (the default of the Functions host) or as they are. */
 export type MessageEncoding = 'base64' | 'none'
 
@@ -13,8 +16,16 @@ export function decodeMessage(text: string, encoding: MessageEncoding): Buffer |
   return BASE64.test(compact) ? Buffer.from(compact, 'base64') : undefined
 }
 
-/** The text of a message that carries these bytes. */
+/**
+ * The text of a message that carries these bytes.
+ *
+ * @throws {BindingError} when the bytes are no text, and messages are to be text.
+ */
 export function encodeMessage(bytes: Uint8Array, encoding: MessageEncoding): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return encoding === 'base64' ? buffer.toString('base64') : buffer.toString('utf8')
+  if (encoding === 'base64') return buffer.toString('base64')
+  if (isUtf8(buffer)) return buffer.toString('utf8')
+  throw new BindingError(
+    'A message with bytes that are not UTF-8 text cannot be sent with the message encoding "none". Set extensions.queues.messageEncoding to "base64" in host.json.',
+  )
 }

@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { BlobDownloadResponseParsed, BlobServiceClient, ContainerClient } from '@azure/storage-blob'
+import type { Clock } from '../clock.ts'
 import type { Log } from '../host/log.ts'
-import { isCode, reasonOf, statusOf } from '../storage/errors.ts'
+import { isCode, isPermanent, nextStepOf, reasonOf, statusOf } from '../storage/errors.ts'
+import { createOutageReport } from '../storage/outage.ts'
 import type { BlobPathPattern } from './blob-path.ts'
 import { versionKey, type BlobReceipts, type BlobVersion, type Receipt } from './blob-receipts.ts'
 
@@ -19,12 +20,15 @@ export interface BlobContent {
 /** What a listener needs; `run` says whether the function succeeded. */
 export interface BlobListenerOptions {
   readonly pattern: BlobPathPattern
+  /** The name of the connection, for messages. */
+  readonly connection: string
   readonly maxDegreeOfParallelism: number
   /** After so many failures a version goes to the poison queue. */
   readonly poisonBlobThreshold: number
   readonly service: () => Promise<BlobServiceClient>
   readonly receipts: BlobReceipts
   readonly log: Log
+  readonly clock: Clock
   readonly run: (content: BlobContent) => Promise<boolean>
   /** Says that the function gave up on a version. */
   readonly poison: (version: BlobVersion, blobType: string) => Promise<void>
@@ -34,10 +38,9 @@ export interface BlobListenerOptions {
 // who develops should not wait for it.
 const SHORTEST_POLL_MS = 200
 const LONGEST_POLL_MS = 2000
-const LONGEST_OUTAGE_POLL_MS = 10_000
 const STOP_GRACE_MS = 5000
-/** Storage is often started together with the host; for so long it is no trouble that it does not answer. */
-const STORAGE_START_MS = 5000
+/** What a blob waits for that storage refuses to give. */
+const REFUSED_MS = 60_000
 
 /**
  * Scans a container and runs the function for every version of a blob that has no completed receipt. A version that
@@ -49,7 +52,8 @@ export function createBlobListener(options: BlobListenerOptions): {
   start: () => void
   stop: () => Promise<void>
 } {
-  const { pattern, receipts, log } = options
+  const { pattern, receipts, log, clock } = options
+  const target = { kind: 'container', name: pattern.container, connection: options.connection } as const
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   /** Versions in work, by their keys. */
@@ -68,38 +72,33 @@ export function createBlobListener(options: BlobListenerOptions): {
     stop: async () => {
       stopping.abort()
       // A listing that storage does not answer must not hold up the stop.
-      await Promise.race([loop, sleep(STOP_GRACE_MS, undefined, { ref: false })])
+      const stopped = new AbortController()
+      await Promise.race([loop, clock.sleep(STOP_GRACE_MS, stopped.signal)])
+      stopped.abort()
       await Promise.all(running)
     },
   }
 
   async function poll(): Promise<void> {
     let delay = SHORTEST_POLL_MS
-    let said = false
-    const started = performance.now()
+    const outage = createOutageReport({ target, verb: 'scanned', log, clock })
     while (!stopping.signal.aborted) {
-      const begun = performance.now()
+      const begun = clock.now()
       let found = 0
-      let outage = false
+      let longest = LONGEST_POLL_MS
       try {
         completed ??= await receipts.completed()
         found = await scan(completed)
-        if (said) log.info(`Storage answers again; container '${pattern.container}' is being scanned.`)
-        said = false
+        outage.answered()
       } catch (error) {
-        outage = true
-        if (!said && !isAborted() && performance.now() - started > STORAGE_START_MS) {
-          said = true
-          log.warn(
-            `Container '${pattern.container}' cannot be scanned (${reasonOf(error)}). Is the storage (Azurite) running? Trying again until it answers.`,
-          )
-        }
+        if (isAborted()) break
+        const { kind, longestPause } = outage.failed(error)
+        longest = longestPause
+        if (kind === 'permanent') delay = longestPause
       }
-      const longest = outage ? LONGEST_OUTAGE_POLL_MS : LONGEST_POLL_MS
       delay = found > 0 ? SHORTEST_POLL_MS : Math.min(longest, delay * 1.5)
       // A container that takes long to list is not listed all the time.
-      const pause = found > 0 ? delay : Math.max(delay, performance.now() - begun)
-      await sleep(pause, undefined, { signal: stopping.signal }).catch(() => undefined)
+      await clock.sleep(found > 0 ? delay : Math.max(delay, clock.now() - begun), stopping.signal)
     }
   }
 
@@ -118,7 +117,7 @@ export function createBlobListener(options: BlobListenerOptions): {
         const key = versionKey(version)
         if (done.has(key)) settled.set(name, version.etag)
         if (settled.get(name) === version.etag || inWork.has(key)) continue
-        if ((postponed.get(key) ?? 0) > performance.now()) continue
+        if ((postponed.get(key) ?? 0) > clock.now()) continue
         while (running.size >= options.maxDegreeOfParallelism) await Promise.race(running)
         if (isAborted()) return begun
         begun += 1
@@ -144,12 +143,14 @@ export function createBlobListener(options: BlobListenerOptions): {
     const work = handle(container, version, parameters)
       .then((isSettled) => {
         if (isSettled) settled.set(version.name, version.etag)
-        else postponed.set(key, performance.now() + LONGEST_POLL_MS)
+        else postponed.set(key, clock.now() + LONGEST_POLL_MS)
       })
       .catch((error: unknown) => {
-        postponed.set(key, performance.now() + LONGEST_POLL_MS)
+        const refused = isPermanent(error)
+        postponed.set(key, clock.now() + (refused ? REFUSED_MS : LONGEST_POLL_MS))
+        const next = refused ? nextStepOf(error, target) : 'Trying again.'
         log.warn(
-          `Blob '${version.container}/${version.name}' could not be handled (${reasonOf(error)}). Trying again.`,
+          `Blob '${version.container}/${version.name}' could not be handled (${reasonOf(error)}). ${next}`,
         )
       })
       .finally(() => {

@@ -1,4 +1,5 @@
 import { BindingError } from '../host/function.ts'
+import { blobNameFault, containerNameFault } from '../storage/names.ts'
 
 /** What a blob trigger watches: a container, and which names in it. */
 export interface BlobPathPattern {
@@ -9,6 +10,8 @@ export interface BlobPathPattern {
   readonly match: (blobName: string) => Readonly<Record<string, string>> | undefined
 }
 
+/** Containers that storage itself makes: static websites and its logs. */
+const SYSTEM_CONTAINERS = ['$web', '$logs']
 const PARAMETER = /\{\{|\}\}|\{([^{}]*)\}|[{}]/g
 
 /**
@@ -33,6 +36,9 @@ export function parseBlobPath(path: string): BlobPathPattern {
       `Invalid blob trigger path '${path}'. Container paths cannot contain {resolve} tokens.`,
     )
   }
+  const containerFault = SYSTEM_CONTAINERS.includes(container) ? undefined : containerNameFault(container)
+  if (containerFault !== undefined)
+    throw new BindingError(`Invalid blob trigger path '${path}'. ${containerFault}`)
   if (slash < 0) return { container, prefix: '', match: () => ({}) }
 
   const parameters: string[] = []
@@ -58,6 +64,9 @@ export function parseBlobPath(path: string): BlobPathPattern {
     }
   }
   literal(names.slice(last))
+  // Without a parameter the pattern is the name of one blob, which must be one that can be.
+  const nameFault = parameters.length === 0 ? blobNameFault(prefix) : undefined
+  if (nameFault !== undefined) throw new BindingError(`Invalid blob trigger path '${path}'. ${nameFault}`)
   const regex = new RegExp(`^${expression}$`, 's')
   return {
     container,

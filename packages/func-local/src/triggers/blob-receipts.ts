@@ -1,6 +1,8 @@
-import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob'
-import { isCode, statusOf } from '../storage/errors.ts'
-import { HOST_CONTAINER } from '../storage/blobs.ts'
+import type { BlobClient, BlobServiceClient, ContainerClient } from '@azure/storage-blob'
+import type { Clock } from '../clock.ts'
+import { connectionName } from '../storage/connection.ts'
+import { isCode, isPermanent, statusOf, withTarget } from '../storage/errors.ts'
+import { HOST_CONTAINER, leaseBlob } from '../storage/blobs.ts'
 
 /** One version of a blob: a change makes another ETag. */
 export interface BlobVersion {
@@ -36,6 +38,11 @@ export interface BlobReceipts {
   readonly claim: (version: BlobVersion) => Promise<Claim>
 }
 
+const HOST_STORAGE = {
+  kind: 'container',
+  name: HOST_CONTAINER,
+  connection: connectionName(undefined),
+} as const
 const LEASE_SECONDS = 30
 const INCOMPLETE = 'Incomplete'
 const ATTEMPTS = 'Attempts'
@@ -57,105 +64,110 @@ export function createBlobReceipts(
   service: () => Promise<BlobServiceClient>,
   hostId: string,
   functionId: string,
+  clock: Clock,
 ): BlobReceipts {
   const folder = `blobreceipts/${hostId}/${functionId}/`
   const container = async (): Promise<ContainerClient> => (await service()).getContainerClient(HOST_CONTAINER)
+  // The host's own storage may be another than the blob's: what it refuses names it.
+  const onHostStorage = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isPermanent(error)) throw error
+      return await withTarget(HOST_STORAGE, () => Promise.reject(error as Error))
+    }
+  }
 
   return {
-    completed: async () => {
-      const found = new Set<string>()
-      const listing = (await container()).listBlobsFlat({ prefix: folder, includeMetadata: true })
-      try {
-        for await (const { name, metadata } of listing) {
-          if (!isIncomplete(metadata)) found.add(name.slice(folder.length))
-        }
-      } catch (error) {
-        if (!isCode(error, 'ContainerNotFound')) throw error
-      }
-      return found
-    },
+    completed: () => onHostStorage(completed),
+    claim: (version) => onHostStorage(() => claim(version)),
+  }
 
-    claim: async (version) => {
-      const host = await container()
-      const blob = host.getBlockBlobClient(folder + versionKey(version))
-      // A new receipt counts the first attempt already.
-      const create = async (): Promise<void> => {
-        await blob.upload('', 0, {
-          metadata: { [INCOMPLETE]: INCOMPLETE, [ATTEMPTS]: '1' },
-          conditions: { ifNoneMatch: '*' },
-        })
+  async function completed(): Promise<Set<string>> {
+    const found = new Set<string>()
+    const listing = (await container()).listBlobsFlat({ prefix: folder, includeMetadata: true })
+    try {
+      for await (const { name, metadata } of listing) {
+        if (!isIncomplete(metadata)) found.add(name.slice(folder.length))
       }
-      let isNew = true
-      try {
+    } catch (error) {
+      if (!isCode(error, 'ContainerNotFound')) throw error
+    }
+    return found
+  }
+
+  async function claim(version: BlobVersion): Promise<Claim> {
+    const host = await container()
+    const blob = host.getBlockBlobClient(folder + versionKey(version))
+    // A new receipt counts the first attempt already.
+    const create = async (): Promise<void> => {
+      await blob.upload('', 0, {
+        metadata: { [INCOMPLETE]: INCOMPLETE, [ATTEMPTS]: '1' },
+        conditions: { ifNoneMatch: '*' },
+      })
+    }
+    let isNew = true
+    try {
+      await create()
+    } catch (error) {
+      if (isCode(error, 'ContainerNotFound')) {
+        await host.createIfNotExists()
         await create()
-      } catch (error) {
-        if (isCode(error, 'ContainerNotFound')) {
-          await host.createIfNotExists()
-          await create()
-        } else if (exists(error)) isNew = false
-        else throw error
-      }
+      } else if (exists(error)) isNew = false
+      else throw error
+    }
 
-      const lease = blob.getBlobLeaseClient()
-      try {
-        await lease.acquireLease(LEASE_SECONDS)
-      } catch (error) {
-        const status = statusOf(error)
-        if (status !== 409 && status !== 404) throw error
-        const isCompleted = status === 409 && !isIncomplete((await blob.getProperties()).metadata)
-        return { state: isCompleted ? 'completed' : 'busy' }
-      }
-      const { metadata } = await blob.getProperties()
-      const release = async (): Promise<void> => {
-        clearInterval(renewal)
-        await lease.releaseLease().catch(() => undefined)
-      }
-      // A function may take longer than a lease lasts.
-      const renewal = setInterval(
-        () => {
-          lease.renewLease().catch(() => undefined)
+    const lease = await leaseBlob(blob, LEASE_SECONDS, clock)
+    if (lease === undefined) return { state: (await isCompleted(blob)) ? 'completed' : 'busy' }
+    const release = lease.end
+    const { metadata } = await blob.getProperties()
+    if (!isIncomplete(metadata)) {
+      await release()
+      return { state: 'completed' }
+    }
+    let attempts = Number(valueOf(metadata, ATTEMPTS) ?? 0)
+    let isCounted = isNew
+    const conditions = { leaseId: lease.id }
+    return {
+      state: 'claimed',
+      receipt: {
+        attempts: () => (isCounted ? attempts - 1 : attempts),
+        beginAttempt: async () => {
+          if (!isCounted) {
+            attempts += 1
+            const counted = { [INCOMPLETE]: INCOMPLETE, [ATTEMPTS]: String(attempts) }
+            await blob.setMetadata(counted, { conditions })
+          }
+          isCounted = false
+          return attempts
         },
-        (LEASE_SECONDS * 1000) / 3,
-      )
-      if (!isIncomplete(metadata)) {
-        await release()
-        return { state: 'completed' }
-      }
-      let attempts = Number(valueOf(metadata, ATTEMPTS) ?? 0)
-      let isCounted = isNew
-      const conditions = { leaseId: lease.leaseId }
-      return {
-        state: 'claimed',
-        receipt: {
-          attempts: () => (isCounted ? attempts - 1 : attempts),
-          beginAttempt: async () => {
-            if (!isCounted) {
-              attempts += 1
-              const counted = { [INCOMPLETE]: INCOMPLETE, [ATTEMPTS]: String(attempts) }
-              await blob.setMetadata(counted, { conditions })
-            }
-            isCounted = false
-            return attempts
-          },
-          complete: async () => {
-            try {
-              await blob.setMetadata({ [ATTEMPTS]: String(attempts) }, { conditions })
-            } catch (error) {
-              // Somebody deleted the receipt: then there is nothing to complete.
-              if (statusOf(error) !== 404) throw error
-            } finally {
-              await release()
-            }
-          },
-          release,
+        complete: async () => {
+          try {
+            await blob.setMetadata({ [ATTEMPTS]: String(attempts) }, { conditions })
+          } catch (error) {
+            // Somebody deleted the receipt: then there is nothing to complete.
+            if (statusOf(error) !== 404) throw error
+          } finally {
+            await release()
+          }
         },
-      }
-    },
+        release,
+      },
+    }
   }
 }
 
 function exists(error: unknown): boolean {
   return isCode(error, 'BlobAlreadyExists', 'LeaseIdMissing', 'ConditionNotMet')
+}
+
+async function isCompleted(blob: BlobClient): Promise<boolean> {
+  try {
+    return !isIncomplete((await blob.getProperties()).metadata)
+  } catch (error) {
+    if (statusOf(error) === 404) return false
+    throw error
+  }
 }
 
 function isIncomplete(metadata: Readonly<Record<string, string>> | undefined): boolean {

@@ -1,24 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import type { BlobDownloadResponseParsed, BlobServiceClient } from '@azure/storage-blob'
 import { resolveSettings } from '../binding-expression.ts'
+import { parseBlobName } from '../bindings/blob.ts'
+import { systemClock } from '../clock.ts'
 import { detailTime, isoWithOffset } from '../date-text.ts'
-import {
-  BindingError,
-  isBinary,
-  propertyOf,
-  requiredText,
-  textOf,
-  type NamedBinding,
-} from '../host/function.ts'
+import { BindingError, propertyOf, requiredText, textOf, type NamedBinding } from '../host/function.ts'
 import { hostIdOf } from '../host-id.ts'
 import type { TypedData } from '../protocol.ts'
 import type { Services, TriggerEvent, TriggerType } from '../registry.ts'
 import { readBlobOptions } from '../storage/blob-options.ts'
 import { blobService } from '../storage/blobs.ts'
-import { resolveConnection } from '../storage/connection.ts'
-import { isCode, statusOf } from '../storage/errors.ts'
+import { connectionName, resolveConnection } from '../storage/connection.ts'
+import { statusOf } from '../storage/errors.ts'
 import { encodeMessage } from '../storage/queue-encoding.ts'
-import { queueService } from '../storage/queues.ts'
+import { openQueue } from '../storage/queues.ts'
 import { bytesOf, createBlobListener, type BlobContent } from './blob-listener.ts'
 import { parseBlobPath, type BlobPathPattern } from './blob-path.ts'
 import { createBlobReceipts, type BlobVersion } from './blob-receipts.ts'
@@ -43,6 +38,7 @@ export const blobTrigger: TriggerType = {
     const { maxDegreeOfParallelism, poisonBlobThreshold } = readBlobOptions(hostConfig)
     const listener = createBlobListener({
       pattern,
+      connection: connectionName(connection),
       maxDegreeOfParallelism,
       poisonBlobThreshold,
       service: () => blobService(settings, connection),
@@ -50,9 +46,11 @@ export const blobTrigger: TriggerType = {
         () => blobService(settings, undefined),
         hostIdOf(settings, hostConfig),
         functionId,
+        systemClock,
       ),
       log,
-      run: async (content) => (await invoke(blobEvent(content, fn.trigger))).ok,
+      clock: systemClock,
+      run: async (content) => (await invoke(blobEvent(content))).ok,
       poison: async (version, blobType) => {
         await sendToPoisonQueue(services, connection, poisonMessage(functionId, version, blobType))
         log.write(
@@ -66,7 +64,7 @@ export const blobTrigger: TriggerType = {
       ...listener,
       adminEvent: async (input) => {
         const service = await blobService(settings, connection)
-        const { details: _, ...event } = blobEvent(await contentAt(input, service, pattern), fn.trigger)
+        const { details: _, ...event } = blobEvent(await contentAt(input, service, pattern))
         return { ...event, reason: CALLED_VIA_HOST }
       },
     }
@@ -96,13 +94,7 @@ async function contentAt(
   service: BlobServiceClient,
   pattern: BlobPathPattern,
 ): Promise<BlobContent> {
-  const [container = '', ...rest] = path.split('/')
-  const name = rest.join('/')
-  if (container === '' || name === '') {
-    throw new BindingError(
-      `'${path}' is not the path of a blob. Paths must be in the format 'container/blob'.`,
-    )
-  }
+  const { container, name } = parseBlobName(path)
   const blob = service.getContainerClient(container).getBlobClient(name)
   try {
     const properties = await blob.download()
@@ -121,10 +113,7 @@ async function contentAt(
 }
 
 /** What the function gets of a blob. */
-function blobEvent(
-  { version, url, parameters, body, properties, attempt }: BlobContent,
-  trigger: NamedBinding,
-): TriggerEvent {
+function blobEvent({ version, url, parameters, body, properties, attempt }: BlobContent): TriggerEvent {
   const path = `${version.container}/${version.name}`
   const described = describe(properties)
   const userMetadata = properties.metadata ?? {}
@@ -140,7 +129,8 @@ function blobEvent(
     metadata[same ?? name] = { string: value }
   }
   return {
-    data: dataOf(body, trigger),
+    // Whatever the trigger's dataType says, as in the real host.
+    data: { bytes: body },
     metadata,
     bindingData: () => ({
       blobTrigger: path,
@@ -155,13 +145,6 @@ function blobEvent(
       `MessageId: ${randomUUID()}, DequeueCount: ${attempt}, InsertedOn: ${detailTime(new Date())}, ` +
       `BlobCreated: ${detailTime(properties.createdOn)}, BlobLastModified: ${detailTime(properties.lastModified)}`,
   }
-}
-
-/** A Buffer, or with `dataType: 'string'` a text. */
-function dataOf(body: Buffer, trigger: NamedBinding): TypedData {
-  return !isBinary(trigger) && trigger.dataType?.toLowerCase() === 'string'
-    ? { string: body.toString('utf8') }
-    : { bytes: body }
 }
 
 const NO_DATE = '0001-01-01T00:00:00+00:00'
@@ -241,13 +224,8 @@ async function sendToPoisonQueue(
   message: string,
 ): Promise<void> {
   const text = encodeMessage(Buffer.from(message), 'base64')
-  const service = await queueService(settings, connection).catch(() => queueService(settings, undefined))
-  const queue = service.getQueueClient(POISON_QUEUE)
-  try {
-    await queue.sendMessage(text)
-  } catch (error) {
-    if (!isCode(error, 'QueueNotFound')) throw error
-    await queue.createIfNotExists()
-    await queue.sendMessage(text)
-  }
+  const queue = await openQueue(settings, connection, POISON_QUEUE).catch(() =>
+    openQueue(settings, undefined, POISON_QUEUE),
+  )
+  await queue.send(text)
 }

@@ -1,25 +1,27 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { DequeuedMessageItem, QueueClient, QueueServiceClient } from '@azure/storage-queue'
+import type { Clock } from '../clock.ts'
 import type { Log } from '../host/log.ts'
-import { isCode, reasonOf } from '../storage/errors.ts'
+import { reasonOf, type StorageTarget } from '../storage/errors.ts'
 import { decodeMessage } from '../storage/queue-encoding.ts'
 import type { QueueOptions } from '../storage/queue-options.ts'
+import { queueNameFault } from '../storage/names.ts'
+import { createOutageReport } from '../storage/outage.ts'
+import type { MessageQueue, QueueMessage } from '../storage/queues.ts'
 import type { MessageInfo } from './queue.ts'
 
 /** What a listener needs; `run` says whether the function succeeded. */
 export interface QueueListenerOptions {
   readonly queueName: string
+  /** The name of the connection, for messages. */
+  readonly connection: string
   readonly options: QueueOptions
   readonly leaseSeconds: number
-  readonly service: () => Promise<QueueServiceClient>
+  readonly open: (name: string) => Promise<MessageQueue>
   readonly log: Log
+  readonly clock: Clock
   readonly run: (body: Buffer, info: MessageInfo) => Promise<boolean>
 }
 
 const MIN_POLL_MS = 100
-const MAX_OUTAGE_POLL_MS = 10_000
-/** An emulator that is started together with the host may take this long; until then nothing is wrong. */
-const STORAGE_START_MS = 5000
 /** How long a stop waits for a receive that storage does not answer; what it took comes back when its lease ends. */
 const RECEIVE_GRACE_MS = 5000
 const POISON_SUFFIX = '-poison'
@@ -30,14 +32,16 @@ const CATEGORY = 'Host.Queues'
  *
  * The rules are the real host's:
  * https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger#poison-messages and
- * https://github.com/Azure/azure-sdk-for-net/blob/main/sdk/storage/Microsoft.Azure.WebJobs.Extensions.Storage.Queues/src/Listeners/QueueListener.cs
+ * https://github.com/Azure/azure-sdk-for-net/blob/main/sdk/storage/Microsoft.Azure.WebJobs.Extensions.Storage.Common/src/Shared/Queues/QueueProcessor.cs
  * Unlike it, this one keeps going when storage cannot be reached, and gives back on a stop what it has not started.
  */
 export function createQueueListener(listener: QueueListenerOptions): {
   start: () => void
   stop: () => Promise<void>
 } {
-  const { queueName, options, log } = listener
+  const { queueName, options, log, clock } = listener
+  const target: StorageTarget = { kind: 'queue', name: queueName, connection: listener.connection }
+  const poisonName = poisonQueueOf(queueName)
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   let loop: Promise<void> = Promise.resolve()
@@ -52,46 +56,35 @@ export function createQueueListener(listener: QueueListenerOptions): {
       stopping.abort()
       slotFree()
       // An unanswered receive must not hold up the stop for ever.
-      await Promise.race([
-        loop,
-        receiving.then(() => loop),
-        sleep(RECEIVE_GRACE_MS, undefined, { ref: false }),
-      ])
+      const stopped = new AbortController()
+      await Promise.race([loop, receiving.then(() => loop), clock.sleep(RECEIVE_GRACE_MS, stopped.signal)])
+      stopped.abort()
       await Promise.all(running)
     },
   }
 
   async function poll(): Promise<void> {
     let delay = MIN_POLL_MS
-    let said = false
-    const started = performance.now()
+    const outage = createOutageReport({ target, verb: 'read', log, clock })
     while (!stopping.signal.aborted) {
       if (running.size > options.newBatchThreshold) {
         await new Promise<void>((resolve) => (slotFree = resolve))
         continue
       }
       let found = 0
-      let outage = false
+      let longest = options.maxPollingInterval
       try {
         found = await takeBatch()
-        if (said) log.info(`Storage answers again; queue '${queueName}' is being read.`)
-        said = false
+        outage.answered()
       } catch (error) {
-        outage = true
-        if (!said && performance.now() - started > STORAGE_START_MS) {
-          said = true
-          log.warn(
-            `Queue '${queueName}' cannot be read (${reasonOf(error)}). Is the storage (Azurite) running? Trying again until it answers.`,
-          )
-        }
+        const { kind, longestPause } = outage.failed(error)
+        longest = kind === 'permanent' ? longestPause : Math.min(longestPause, longest)
+        if (kind === 'permanent') delay = longestPause
       }
       if (found > 0) {
         delay = MIN_POLL_MS
       } else {
-        await sleep(delay, undefined, { signal: stopping.signal }).catch(() => undefined)
-        const longest = outage
-          ? Math.min(MAX_OUTAGE_POLL_MS, options.maxPollingInterval)
-          : options.maxPollingInterval
+        await clock.sleep(Math.min(delay, longest), stopping.signal)
         delay = Math.min(longest, delay * (1.5 + Math.random() / 2))
       }
     }
@@ -99,29 +92,20 @@ export function createQueueListener(listener: QueueListenerOptions): {
 
   /** Dequeues one batch and starts it; returns how many messages there were. */
   async function takeBatch(): Promise<number> {
-    const queue = (await listener.service()).getQueueClient(queueName)
-    const receive = queue.receiveMessages({
-      numberOfMessages: options.batchSize,
-      visibilityTimeout: listener.leaseSeconds,
-    })
+    const queue = await listener.open(queueName)
+    const receive = queue.receive(options.batchSize, listener.leaseSeconds)
     receiving = receive.catch(() => undefined)
-    let messages: DequeuedMessageItem[]
-    try {
-      messages = (await receive).receivedMessageItems
-    } catch (error) {
-      if (isCode(error, 'QueueNotFound')) return 0
-      throw error
-    }
+    const messages = await receive
     if (stopping.signal.aborted) {
       // Dequeued while the stop came: nothing has run, so they go back at once.
-      await Promise.all(messages.map((message) => release(queue, message.messageId, message.popReceipt, 0)))
+      await Promise.all(messages.map((message) => queue.hide(message.messageId, message.popReceipt, 0)))
       return 0
     }
     for (const message of messages) {
       const work = process(queue, message)
         .catch((error: unknown) => {
           log.warn(
-            `Message '${message.messageId}' of queue '${queueName}' could not be settled (${reasonOf(error)}). It will be delivered again.`,
+            `Message '${message.messageId}' of queue '${queueName}' could not be settled (${reasonOf(error)}). It is delivered again when its lease ends.`,
           )
         })
         .finally(() => {
@@ -133,17 +117,20 @@ export function createQueueListener(listener: QueueListenerOptions): {
     return messages.length
   }
 
-  async function process(queue: QueueClient, message: DequeuedMessageItem): Promise<void> {
+  async function process(queue: MessageQueue, message: QueueMessage): Promise<void> {
     const body = decodeMessage(message.messageText, options.messageEncoding)
-    const hasPoisonQueue = !queueName.endsWith(POISON_SUFFIX)
     if (body === undefined) {
+      const fate =
+        poisonName === undefined
+          ? 'it is left hidden, because its queue has no poison queue'
+          : `it goes to '${poisonName}' as it is`
       log.warn(
-        `Message '${message.messageId}' of queue '${queueName}' is not Base64 text; it goes to '${queueName}${POISON_SUFFIX}' as it is. (Set extensions.queues.messageEncoding to "none" in host.json to read plain text.)`,
+        `Message '${message.messageId}' of queue '${queueName}' is not Base64 text; ${fate}. (Set extensions.queues.messageEncoding to "none" in host.json to read plain text.)`,
       )
       await poison(queue, message, message.popReceipt)
       return
     }
-    if (hasPoisonQueue && message.dequeueCount > options.maxDequeueCount) {
+    if (message.dequeueCount > options.maxDequeueCount) {
       await poison(queue, message, message.popReceipt)
       return
     }
@@ -160,96 +147,68 @@ export function createQueueListener(listener: QueueListenerOptions): {
       })
     } finally {
       const popReceipt = await lease.end()
-      if (succeeded) await remove(queue, message.messageId, popReceipt)
-      else if (hasPoisonQueue && message.dequeueCount >= options.maxDequeueCount)
-        await poison(queue, message, popReceipt)
-      else await release(queue, message.messageId, popReceipt, Math.ceil(options.visibilityTimeout / 1000))
+      if (popReceipt !== undefined) await settle(queue, message, popReceipt, succeeded)
     }
   }
 
-  /** Renews the lease at half time for as long as the function runs; `end` gives the receipt that is valid then. */
-  function keepLease(queue: QueueClient, message: DequeuedMessageItem): { end: () => Promise<string> } {
-    let popReceipt = message.popReceipt
+  async function settle(
+    queue: MessageQueue,
+    message: QueueMessage,
+    popReceipt: string,
+    succeeded: boolean,
+  ): Promise<void> {
+    if (succeeded) await queue.remove(message.messageId, popReceipt)
+    else if (message.dequeueCount >= options.maxDequeueCount) await poison(queue, message, popReceipt)
+    // Without a poison queue a failing message would run again and again; it stays hidden until its lease ends.
+    else if (poisonName !== undefined)
+      await queue.hide(message.messageId, popReceipt, Math.ceil(options.visibilityTimeout / 1000))
+  }
+
+  /**
+   * Renews the lease at half time for as long as the function runs; `end` gives the receipt that is valid then, `undefined` when
+   * somebody else has the message.
+   */
+  function keepLease(queue: MessageQueue, message: QueueMessage): { end: () => Promise<string | undefined> } {
+    let popReceipt: string | undefined = message.popReceipt
     let renewal: Promise<void> = Promise.resolve()
-    const timer = setInterval(
-      () => {
-        renewal = renewal.then(async () => {
-          try {
-            const answer = await queue.updateMessage(
-              message.messageId,
-              popReceipt,
-              undefined,
-              listener.leaseSeconds,
-            )
-            popReceipt = answer.popReceipt ?? popReceipt
-          } catch (error) {
-            // Someone else has the message now, or it is gone: nothing left to renew.
-            if (isGone(error)) clearInterval(timer)
-            else
-              log.warn(
-                `The lease of message '${message.messageId}' of queue '${queueName}' could not be renewed (${reasonOf(error)}).`,
-              )
-          }
-        })
-      },
-      (listener.leaseSeconds * 1000) / 2,
-    )
+    const renew = async (): Promise<void> => {
+      if (popReceipt === undefined) return
+      try {
+        popReceipt = await queue.hide(message.messageId, popReceipt, listener.leaseSeconds)
+        if (popReceipt === undefined) end()
+      } catch (error) {
+        log.warn(
+          `The lease of message '${message.messageId}' of queue '${queueName}' could not be renewed (${reasonOf(error)}).`,
+        )
+      }
+    }
+    const end = clock.every((listener.leaseSeconds * 1000) / 2, () => {
+      renewal = renewal.then(renew)
+    })
     return {
       end: async () => {
-        clearInterval(timer)
+        end()
         await renewal
         return popReceipt
       },
     }
   }
 
-  async function poison(queue: QueueClient, message: DequeuedMessageItem, popReceipt: string): Promise<void> {
-    if (queueName.endsWith(POISON_SUFFIX)) {
-      // There is no poison queue of a poison queue; the message stays where an operator looks for it.
-      await release(
-        queue,
-        message.messageId,
-        popReceipt,
-        Math.max(1, Math.ceil(options.visibilityTimeout / 1000)),
-      )
-      return
-    }
-    const target = (await listener.service()).getQueueClient(`${queueName}${POISON_SUFFIX}`)
+  async function poison(queue: MessageQueue, message: QueueMessage, popReceipt: string): Promise<void> {
+    if (poisonName === undefined) return
     // First the copy, then the delete: a crash in between leaves a duplicate, never a loss.
-    try {
-      await target.sendMessage(message.messageText)
-    } catch (error) {
-      if (!isCode(error, 'QueueNotFound')) throw error
-      await target.createIfNotExists()
-      await target.sendMessage(message.messageText)
-    }
+    await (await listener.open(poisonName)).send(message.messageText)
     log.write(
       CATEGORY,
       'warning',
-      `Message has reached MaxDequeueCount of ${options.maxDequeueCount}. Moving message to queue '${queueName}${POISON_SUFFIX}'.`,
+      `Message has reached MaxDequeueCount of ${options.maxDequeueCount}. Moving message to queue '${poisonName}'.`,
     )
-    await remove(queue, message.messageId, popReceipt)
-  }
-
-  async function remove(queue: QueueClient, id: string, popReceipt: string): Promise<void> {
-    try {
-      await queue.deleteMessage(id, popReceipt)
-    } catch (error) {
-      // The lease was lost while the function ran; whoever has the message now settles it.
-      if (!isGone(error)) throw error
-    }
-  }
-
-  async function release(queue: QueueClient, id: string, popReceipt: string, seconds: number): Promise<void> {
-    try {
-      await queue.updateMessage(id, popReceipt, undefined, seconds)
-    } catch (error) {
-      if (!isGone(error)) throw error
-    }
+    await queue.remove(message.messageId, popReceipt)
   }
 }
 
-/** https://learn.microsoft.com/rest/api/storageservices/queue-service-error-codes */
-function isGone(error: unknown): boolean {
-  return isCode(error, 'MessageNotFound', 'PopReceiptMismatch', 'QueueNotFound', 'QueueBeingDeleted')
+/** The poison queue of a queue; a poison queue has none, nor has one whose name would be too long. */
+function poisonQueueOf(queueName: string): string | undefined {
+  const name = queueName + POISON_SUFFIX
+  return queueName.endsWith(POISON_SUFFIX) || queueNameFault(name) !== undefined ? undefined : name
 }

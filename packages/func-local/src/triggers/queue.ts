@@ -1,12 +1,22 @@
+import { isUtf8 } from 'node:buffer'
 import { resolveSettings } from '../binding-expression.ts'
-import { isObject } from '../config/json-file.ts'
+import { queueNameOf } from '../bindings/queue.ts'
+import { systemClock } from '../clock.ts'
 import { detailTime, isoWithOffset } from '../date-text.ts'
 import { isBinary, requiredText, textOf } from '../host/function.ts'
+import {
+  looksLikeJson,
+  netText,
+  NetJsonError,
+  parseNetJson,
+  writeNetJson,
+  type NetJson,
+} from '../net-json.ts'
 import type { TypedData } from '../protocol.ts'
 import type { TriggerEvent, TriggerType } from '../registry.ts'
-import { resolveConnection } from '../storage/connection.ts'
+import { connectionName, resolveConnection } from '../storage/connection.ts'
 import { readQueueOptions } from '../storage/queue-options.ts'
-import { queueService } from '../storage/queues.ts'
+import { openQueue } from '../storage/queues.ts'
 import { createQueueListener } from './queue-listener.ts'
 
 /** What of a message reaches the function, besides its body. */
@@ -24,19 +34,31 @@ export const queueTrigger: TriggerType = {
   type: 'queueTrigger',
   supportsRetry: false,
   bind: ({ fn, services, invoke }) => {
-    // The real host lower-cases queue names: storage knows no others.
-    const queueName = resolveSettings(requiredText(fn.trigger, 'queueName'), services.settings).toLowerCase()
+    const queueName = queueNameOf(
+      resolveSettings(requiredText(fn.trigger, 'queueName'), services.settings),
+      fn.trigger,
+    )
     const connection = textOf(fn.trigger, 'connection')
     resolveConnection(services.settings, connection)
     const binary = isBinary(fn.trigger)
     const options = readQueueOptions(services.hostConfig)
     const listener = createQueueListener({
       queueName,
+      connection: connectionName(connection),
       options,
       leaseSeconds: leaseSeconds(services.settings.get('FUNC_LOCAL_QUEUE_LEASE_SECONDS')),
-      service: () => queueService(services.settings, connection),
+      open: (name) => openQueue(services.settings, connection, name),
       log: services.log,
+      clock: systemClock,
       run: async (body, info) => {
+        if (!binary && !isUtf8(body)) {
+          services.log.write(
+            `Function.${fn.name}`,
+            'error',
+            `Message '${info.id}' of queue '${queueName}' is not UTF-8 text, so function 'Functions.${fn.name}' cannot run with it. Set dataType: 'binary' on the trigger to get the bytes.`,
+          )
+          return false
+        }
         const outcome = await invoke(messageEvent(queueName, body, info, binary))
         return outcome.ok
       },
@@ -61,10 +83,14 @@ export const queueTrigger: TriggerType = {
 }
 
 const DEFAULT_LEASE_SECONDS = 600
+// https://learn.microsoft.com/rest/api/storageservices/get-messages#uri-parameters
+const LONGEST_LEASE_SECONDS = 7 * 24 * 60 * 60
 
 function leaseSeconds(setting: string | undefined): number {
   const seconds = Number(setting)
-  return Number.isInteger(seconds) && seconds >= 1 ? seconds : DEFAULT_LEASE_SECONDS
+  return Number.isInteger(seconds) && seconds >= 1 && seconds <= LONGEST_LEASE_SECONDS
+    ? seconds
+    : DEFAULT_LEASE_SECONDS
 }
 
 /** What the function gets of a message. */
@@ -75,19 +101,20 @@ function messageEvent(queueName: string, body: Buffer, info: MessageInfo, binary
     InsertionTime: isoWithOffset(info.insertedOn),
     NextVisibleTime: isoWithOffset(info.nextVisibleOn),
   }
-  const properties = binary ? {} : topLevelProperties(text)
+  // Bytes that are no text have no text.
+  const isText = !binary || isUtf8(body)
+  const properties = binary ? [] : topLevelProperties(text)
   const metadata: Record<string, TypedData> = {
-    QueueTrigger: { string: text },
+    ...(isText ? { QueueTrigger: { string: text } } : {}),
     DequeueCount: { json: String(info.dequeueCount) },
     Id: { string: info.id },
     PopReceipt: { string: info.popReceipt },
   }
   for (const [name, time] of Object.entries(times)) metadata[name] = { json: JSON.stringify(time) }
   // A property of the message overrides the message's own metadata of that name, as in the real host.
-  for (const [name, value] of Object.entries(properties)) {
-    const data = typeof value === 'string' ? { string: value } : { json: JSON.stringify(value) }
+  for (const [name, value] of properties) {
     Object.defineProperty(metadata, name, {
-      value: data,
+      value: value.kind === 'object' ? { json: writeNetJson(value, 'compact') } : { string: netText(value) },
       enumerable: true,
       configurable: true,
       writable: true,
@@ -97,12 +124,12 @@ function messageEvent(queueName: string, body: Buffer, info: MessageInfo, binary
     data: binary ? { bytes: body } : { string: text },
     metadata,
     bindingData: () => ({
-      queueTrigger: text,
+      ...(isText ? { queueTrigger: text } : {}),
       dequeueCount: info.dequeueCount,
       id: info.id,
       popReceipt: info.popReceipt,
       ...times,
-      ...properties,
+      ...Object.fromEntries(properties.map(([name, value]) => [name, plain(value)])),
     }),
     reason: `New queue message detected on '${queueName}'.`,
     details: `MessageId: ${info.id}, DequeueCount: ${info.dequeueCount}, InsertedOn: ${detailTime(info.insertedOn)}`,
@@ -110,21 +137,30 @@ function messageEvent(queueName: string, body: Buffer, info: MessageInfo, binary
 }
 
 /**
- * The top-level properties of a JSON object, except arrays; scalars as text:
+ * The top-level properties of a JSON object that are neither an array nor `null`; scalars reach the app as .NET's text:
  * https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Utility.cs (`ApplyBindingData`)
  */
-function topLevelProperties(text: string): Readonly<Record<string, unknown>> {
-  let parsed: unknown
+function topLevelProperties(text: string): readonly (readonly [string, NetJson])[] {
+  if (!looksLikeJson(text)) return []
+  let parsed: NetJson
   try {
-    parsed = JSON.parse(text)
-  } catch {
-    return {}
+    parsed = parseNetJson(text, 'dates')
+  } catch (error) {
+    if (error instanceof NetJsonError) return []
+    throw error
   }
-  if (!isObject(parsed)) return {}
-  const properties: [string, unknown][] = []
-  for (const [name, value] of Object.entries(parsed)) {
-    if (value === null || Array.isArray(value)) continue
-    properties.push([name, isObject(value) || typeof value === 'string' ? value : JSON.stringify(value)])
-  }
-  return Object.fromEntries(properties)
+  if (parsed.kind !== 'object') return []
+  const all = [...parsed.properties]
+  // .NET cannot make a text of it; the host then takes none of the properties.
+  if (all.some(([, value]) => value.kind === 'undefined')) return []
+  return all.filter(([, value]) => value.kind !== 'null' && value.kind !== 'array')
+}
+
+/** What binding expressions see of a value: text, or an object whose properties they can name. */
+function plain(value: NetJson): unknown {
+  return value.kind === 'object'
+    ? Object.fromEntries([...value.properties].map(([name, inner]) => [name, plain(inner)]))
+    : value.kind === 'array'
+      ? value.items.map(plain)
+      : netText(value)
 }

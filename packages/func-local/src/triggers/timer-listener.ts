@@ -1,7 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../clock.ts'
 import { isoWithOffset } from '../date-text.ts'
 import type { LogLevel } from '../protocol.ts'
-import { reasonOf } from '../storage/errors.ts'
+import { isPermanent, nextStepOf, reasonOf, targetText, type StorageTarget } from '../storage/errors.ts'
+import { HOST_CONTAINER } from '../storage/blobs.ts'
+import { connectionName } from '../storage/connection.ts'
 import type { Schedule } from './timer-schedule.ts'
 import { resume, statusJson, type ScheduleStatus, type StatusStore } from './timer-status.ts'
 import type { TimeZone } from './timer-zone.ts'
@@ -24,6 +26,7 @@ export interface TimerListenerOptions {
   /** Absent where no status is kept. */
   readonly store: StatusStore | undefined
   readonly log: (level: LogLevel, message: string) => void
+  readonly clock: Clock
   readonly run: (firing: Firing) => Promise<void>
 }
 
@@ -34,11 +37,16 @@ export interface TimerListener {
   readonly status: () => ScheduleStatus | undefined
 }
 
-// Timers of Node.js hold at most 24.8 days.
-const LONGEST_WAIT_MS = 24 * 60 * 60 * 1000
+// The machine's clock can be set while a timer waits: it is looked at now and then.
+const LONGEST_WAIT_MS = 60 * 60 * 1000
 const SHOWN_OCCURRENCES = 5
 const STORAGE_START_MS = 5000
 const RETRY_MS = 250
+const STATUS_PLACE: StorageTarget = {
+  kind: 'container',
+  name: HOST_CONTAINER,
+  connection: connectionName(undefined),
+}
 
 /**
  * Fires at the occurrences of a schedule, one at a time: an occurrence that falls into a run follows it at once, and only
@@ -47,19 +55,18 @@ const RETRY_MS = 250
  * https://github.com/Azure/azure-webjobs-sdk-extensions/blob/dev/src/WebJobs.Extensions/Extensions/Timers/Listener/TimerListener.cs
  */
 export function createTimerListener(options: TimerListenerOptions): TimerListener {
-  const { name, schedule, zone, store, log } = options
+  const { name, schedule, zone, store, log, clock } = options
   let status: ScheduleStatus | undefined
-  let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
-  let stopped = false
+  const stopping = new AbortController()
 
   return {
     status: () => status,
     start: async () => {
       const before = await stored()
-      const now = Date.now()
+      const now = clock.wall()
       const resumed = resume(before, schedule, now)
-      if (stopped) return
+      if (isStopped()) return
       if (resumed === undefined) {
         log(
           'warning',
@@ -77,32 +84,34 @@ export function createTimerListener(options: TimerListenerOptions): TimerListene
         log('information', `Function '${name}' is configured to run on startup. Executing now.`)
         fire(false, 'RunOnStartup')
       } else {
-        wait()
+        void wait()
       }
     },
     stop: async () => {
-      stopped = true
-      clearTimeout(timer)
+      stopping.abort()
       await running
     },
   }
 
-  function wait(): void {
-    if (stopped || status === undefined) return
-    const remaining = status.next - Date.now()
-    timer = setTimeout(
-      () => {
-        // Node's timers may be a moment early; and a long wait goes on in parts.
-        if (status !== undefined && Date.now() < status.next) wait()
-        else fire(false, undefined)
-      },
-      Math.min(Math.max(remaining, 1), LONGEST_WAIT_MS),
-    )
+  function isStopped(): boolean {
+    return stopping.signal.aborted
+  }
+
+  async function wait(): Promise<void> {
+    // A timer may be a moment early; and a long wait goes on in parts.
+    while (!isStopped() && status !== undefined) {
+      const remaining = status.next - clock.wall()
+      if (remaining <= 0) {
+        fire(false, undefined)
+        return
+      }
+      await clock.sleep(Math.min(Math.max(remaining, 1), LONGEST_WAIT_MS), stopping.signal)
+    }
   }
 
   function fire(isPastDue: boolean, unscheduled: string | undefined): void {
-    if (stopped) return
-    const firedAt = Date.now()
+    if (isStopped()) return
+    const firedAt = clock.wall()
     const before = running
     const details = unscheduled === undefined ? undefined : `UnscheduledInvocationReason: ${unscheduled}`
     running = (async () => {
@@ -116,26 +125,26 @@ export function createTimerListener(options: TimerListenerOptions): TimerListene
       }
       status = { last: firedAt, next, lastUpdated: firedAt }
       await save()
-      wait()
+      void wait()
     })()
   }
 
   /** Storage that is started together with the host gets a few seconds; then the timer goes on without its past. */
   async function stored(): Promise<ScheduleStatus | undefined> {
-    const deadline = performance.now() + STORAGE_START_MS
+    const deadline = clock.now() + STORAGE_START_MS
     for (;;) {
       try {
         return await store?.read()
       } catch (error) {
-        if (stopped) return undefined
-        if (performance.now() > deadline) {
+        if (isStopped()) return undefined
+        if (isPermanent(error) || clock.now() > deadline) {
           log(
             'warning',
-            `The schedule status of '${name}' cannot be read (${reasonOf(error)}); it starts anew.`,
+            `The schedule status of '${name}' cannot be read from ${targetText(STATUS_PLACE)} (${reasonOf(error)}); it starts anew. ${nextStepOf(error, STATUS_PLACE)}`,
           )
           return undefined
         }
-        await sleep(RETRY_MS)
+        await clock.sleep(RETRY_MS, stopping.signal)
       }
     }
   }
@@ -145,7 +154,10 @@ export function createTimerListener(options: TimerListenerOptions): TimerListene
     try {
       await store?.write(status)
     } catch (error) {
-      log('error', `Function '${name}' failed to update the timer trigger status (${reasonOf(error)}).`)
+      log(
+        'error',
+        `Function '${name}' failed to update the timer trigger status in ${targetText(STATUS_PLACE)} (${reasonOf(error)}). ${nextStepOf(error, STATUS_PLACE)}`,
+      )
     }
   }
 

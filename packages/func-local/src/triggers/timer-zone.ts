@@ -1,3 +1,6 @@
+import type { Settings } from '../config/settings.ts'
+import type { Log } from '../host/log.ts'
+
 /** A time zone: the system's own, or a named one. */
 export interface TimeZone {
   readonly name: string
@@ -31,6 +34,23 @@ export function zoneNamed(name: string): TimeZone | undefined {
   } catch {
     return undefined
   }
+}
+
+/**
+ * The zone of the app's timers, which is that of its handlers: `WEBSITE_TIME_ZONE`, else `TZ`, else the machine's own:
+ * https://learn.microsoft.com/azure/azure-functions/functions-app-settings#website_time_zone
+ */
+export function timerZone(settings: Settings, log: Log): TimeZone {
+  const website = settings.get('WEBSITE_TIME_ZONE') ?? ''
+  const named = website === '' ? undefined : zoneNamed(website)
+  if (named !== undefined) return named
+  const zone = zoneNamed(settings.get('TZ') ?? '') ?? SYSTEM_ZONE
+  if (website !== '') {
+    log.warn(
+      `WEBSITE_TIME_ZONE is '${website}', which is not an IANA time zone ('Europe/Berlin' for example); timers use ${zone === SYSTEM_ZONE ? 'the local time of this machine' : `TZ, '${zone.name}'`}.`,
+    )
+  }
+  return zone
 }
 
 /** Local time at a moment, as the moment at which UTC shows the same. */

@@ -1,4 +1,5 @@
 import { resolveSettings } from '../binding-expression.ts'
+import { systemClock } from '../clock.ts'
 import { formatDate, isoWithOffset } from '../date-text.ts'
 import { BindingError, propertyOf, requiredText, type NamedBinding } from '../host/function.ts'
 import { hostIdOf } from '../host-id.ts'
@@ -9,7 +10,7 @@ import { CALLED_VIA_HOST } from './http.ts'
 import { createTimerListener } from './timer-listener.ts'
 import { parseSchedule } from './timer-schedule.ts'
 import { createStatusStore, statusJson, type ScheduleStatus, type StatusStore } from './timer-status.ts'
-import { SYSTEM_ZONE, zoneNamed, type TimeZone } from './timer-zone.ts'
+import { timerZone, type TimeZone } from './timer-zone.ts'
 
 const CATEGORY = 'Host.Triggers.Timer'
 
@@ -19,7 +20,7 @@ export const timerTrigger: TriggerType = {
   supportsRetry: true,
   bind: ({ fn, services, invoke }) => {
     const { settings, log } = services
-    const zone = zoneOf(services)
+    const zone = timerZone(settings, log)
     const text = resolveSettings(requiredText(fn.trigger, 'schedule'), settings)
     const schedule = parseSchedule(text, zone)
     if (schedule === undefined) {
@@ -38,6 +39,7 @@ export const timerTrigger: TriggerType = {
       zone,
       runOnStartup: flagOf(fn.trigger, 'runOnStartup', false),
       store: isMonitored ? statusStore(fn.name, services, zone) : undefined,
+      clock: systemClock,
       log: (level, message) => {
         log.write(CATEGORY, level, message)
       },
@@ -78,19 +80,6 @@ function fullTime(date: Date, zone: TimeZone): string {
     zone.offsetAt(date.getTime()),
   ).split(/(?=[+-]\d\d:\d\d$)/)
   return `${whole}.${String(date.getUTCMilliseconds()).padStart(3, '0')}0000${offset}`
-}
-
-/** https://learn.microsoft.com/azure/azure-functions/functions-app-settings#website_time_zone */
-function zoneOf({ settings, log }: Services): TimeZone {
-  const name = settings.get('WEBSITE_TIME_ZONE')
-  if (name === undefined || name === '') return SYSTEM_ZONE
-  const zone = zoneNamed(name)
-  if (zone === undefined) {
-    log.warn(
-      `WEBSITE_TIME_ZONE is '${name}', which is not an IANA time zone ('Europe/Berlin' for example); timers use the local time of this machine.`,
-    )
-  }
-  return zone ?? SYSTEM_ZONE
 }
 
 /** Where the status is kept; without host storage nowhere, and the timer still runs. */
