@@ -11,6 +11,7 @@ const defaults: StartOptions = {
   enableAuth: false,
   verbose: false,
   languageWorker: [],
+  notices: [],
 }
 
 // https://learn.microsoft.com/azure/azure-functions/functions-core-tools-reference#func-start

@@ -4,10 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { readHostConfig } from '../src/config/host-config.ts'
+import { readHostOptions } from '../src/config/host-options.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
 import { readSettings, settingsOf } from '../src/config/settings.ts'
 import { parseTimeSpan } from '../src/config/time-span.ts'
-import { readFunctionTimeout } from '../src/host/function-timeout.ts'
 import { retryDelay, withRetries } from '../src/host/retry.ts'
 import { readQueueOptions } from '../src/storage/queue-options.ts'
 
@@ -72,24 +72,6 @@ describe('configuration', () => {
     })
   })
 
-  test('a bad value is one line, and its default is used', async () => {
-    await hostFile(
-      '{ "version": "2.0", "extensions": { "queues": { "batchSize": 33, "visibilityTimeout": "soon" } }, "functionTimeout": 5.5 }',
-    )
-    const config = readHostConfig(directory, none)
-    expect(readQueueOptions(config)).toMatchObject({ batchSize: 16, visibilityTimeout: 0 })
-    expect(config.problems).toEqual([
-      'host.json: "extensions.queues.batchSize" must be a whole number from 1 to 32; its default is used.',
-      'host.json: "extensions.queues.visibilityTimeout" must be a time span such as "00:00:30"; its default is used.'.replace(
-        '00:00:30',
-        '00:01:00',
-      ),
-    ])
-    const lines: string[] = []
-    expect(readFunctionTimeout(config, (line) => lines.push(line))?.text).toBe('00:30:00')
-    expect(lines).toHaveLength(1)
-  })
-
   test('whatever is in the two files, they are read or refused with a message', async () => {
     const json = fc
       .json({ maxDepth: 4 })
@@ -107,7 +89,7 @@ describe('configuration', () => {
             () => {
               const config = readHostConfig(directory, none)
               readQueueOptions(config)
-              readFunctionTimeout(config, () => undefined)
+              readHostOptions(config)
             },
             () => readSettings(directory, {}),
           ]) {
@@ -130,7 +112,7 @@ describe('configuration', () => {
     ['7', 604_800_000],
     ['00:00:00.5', 500],
     ['-00:00:01', -1000],
-    ['24:00:00', undefined],
+    ['24:00:00', 24 * 86_400_000],
     ['soon', undefined],
   ])('the time span %s is %p ms', (text, milliseconds) => {
     expect(parseTimeSpan(text)).toBe(milliseconds)
