@@ -13,7 +13,7 @@ export function describeRefusals(refusals: readonly Refusal[]): string[] {
   return [...byReason].flatMap(([reason, names]) => {
     const [first = '', ...others] = names
     if (names.length < WORTH_GROUPING) return names.map((name) => line(name, reason))
-    return [`${line(first, reason)} So are ${others.length} more: ${others.join(', ')}.`]
+    return [`${line(first, reason)} The same holds for ${others.length} more: ${others.join(', ')}.`]
   })
 }
 
