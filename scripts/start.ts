@@ -1,7 +1,9 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { execFile } from 'node:child_process'
@@ -115,8 +117,11 @@ async function requireFreePort(port: number): Promise<void> {
   }
 }
 
-/** Builds, and builds again on every change of a source file. The host reloads what is new in `dist/`. */
-async function buildAndWatch(): Promise<esbuild.BuildContext> {
+/**
+ * Builds, and builds again on every change of a source file, until this process ends. The host reloads what is new in
+ * `dist/`. A build that is interrupted by a signal never ends: the signal ends esbuild's own process, too.
+ */
+async function buildAndWatch(): Promise<void> {
   const firstBuild = Promise.withResolvers<boolean>()
   let builds = 0
   const report: esbuild.Plugin = {
@@ -145,8 +150,7 @@ async function buildAndWatch(): Promise<esbuild.BuildContext> {
   }
   const context = await esbuild.context({ ...bundleOptions('development'), plugins: [report] })
   await context.watch()
-  if (await firstBuild.promise) return context
-  await context.dispose()
+  if (await firstBuild.promise) return
   throw new StartError('The app does not build; the errors are above.')
 }
 
@@ -193,45 +197,82 @@ type Ending =
   | { readonly who: 'host'; readonly code: number | null }
   | { readonly who: 'azurite'; readonly error: Error | undefined }
 
+/** A signal asked for the end; nothing is wrong. */
+class Stopped extends Error {}
+
+/** Signals: the first one stops everything in its order, the second one at once. */
+function watchSignals(): {
+  readonly stopped: Promise<never>
+  readonly isStopping: () => boolean
+  readonly onHardStop: (end: () => void) => void
+} {
+  const { promise, reject } = Promise.withResolvers<never>()
+  let stopping = false
+  let endNow = (): void => undefined
+  const onSignal = () => {
+    if (stopping) {
+      endNow()
+      // func-local and Azurite notice that this process is gone, and stop by themselves.
+      process.exit(1)
+    }
+    stopping = true
+    reject(new Stopped())
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+  promise.catch(() => undefined)
+  return { stopped: promise, isStopping: () => stopping, onHardStop: (end) => (endNow = end) }
+}
+
+/** Longer than the host lets what runs finish, and Azurite writes its data. */
+const STOP_LIMIT_MS = 20_000
+
+/** Waits for work that may never end, for a time. */
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const late = new AbortController()
+  await Promise.race([work, sleep(milliseconds, undefined, { signal: late.signal, ref: false })]).catch(
+    () => undefined,
+  )
+  late.abort()
+}
+
+/** Ends the host at once, with the processes that it started. */
+function killGroup(child: ChildProcess | undefined): void {
+  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  if (process.platform === 'win32') child.kill('SIGKILL')
+  else process.kill(-child.pid, 'SIGKILL')
+}
+
 /** Runs until Ctrl-C, or until the host or Azurite ends. Answers the exit code. */
 async function run(options: Options): Promise<number> {
-  const host = await chooseHost(options.host)
-  if (await ensureSettingsFile()) {
-    console.log('Settings: local.settings.json made from local.settings.json.example')
-  }
-  const settings = await appSettings()
-  await requireFreePort(options.port)
-
-  let stopping = false
+  const { stopped, isStopping, onHardStop } = watchSignals()
+  /** Whatever takes time is given up at the first signal. */
+  const orStopped = <T>(work: Promise<T>): Promise<T> => Promise.race([work, stopped])
   let child: ChildProcess | undefined
-  const stop = () => {
-    if (stopping) child?.kill('SIGKILL')
-    else child?.kill('SIGINT')
-    stopping = true
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
-  process.on('SIGHUP', stop)
-
-  const storage = ensureAzurite(settings)
-  // Its failure is looked at below, after the build's.
-  storage.catch(() => undefined)
-  let watching: esbuild.BuildContext | undefined
+  let hostEnded: Promise<Ending> | undefined
+  let storage: Promise<Azurite | undefined> = Promise.resolve(undefined)
+  onHardStop(() => {
+    killGroup(child)
+  })
   try {
-    watching = await buildAndWatch()
+    const host = await orStopped(chooseHost(options.host))
+    if (await orStopped(ensureSettingsFile())) {
+      console.log('Settings: local.settings.json made from local.settings.json.example')
+    }
+    const settings = await orStopped(appSettings())
+    await orStopped(requireFreePort(options.port))
+
+    storage = ensureAzurite(settings)
+    // Its failure is looked at below, after the build's.
+    storage.catch(() => undefined)
+    await orStopped(buildAndWatch())
     // Core Tools ends when storage is not there yet; func-local waits for it, and answers meanwhile.
-    if (host === 'func') await storage
-    // A signal may have come meanwhile.
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
-    if (stopping) return 0
+    if (host === 'func') await orStopped(storage)
     child = startHost(host, options)
-    const hostEnded = once(child, 'exit').then((args): Ending => ({
-      who: 'host',
-      code: args[0] as number | null,
-    }))
+    hostEnded = once(child, 'exit').then((args): Ending => ({ who: 'host', code: args[0] as number | null }))
+    const ended = hostEnded
     const azuriteEnded = storage.then(
       async (azurite): Promise<Ending> => {
-        if (azurite === undefined) return hostEnded
+        if (azurite === undefined) return ended
         await azurite.ended
         return { who: 'azurite', error: undefined }
       },
@@ -240,23 +281,52 @@ async function run(options: Options): Promise<number> {
         error: error instanceof Error ? error : new Error(String(error)),
       }),
     )
-    const first = await Promise.race([hostEnded, azuriteEnded])
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
-    if (stopping) {
-      await hostEnded
-      return 0
-    }
+    const first = await orStopped(Promise.race([hostEnded, azuriteEnded]))
     if (first.who === 'host') return first.code ?? 1
-    child.kill('SIGINT')
-    await hostEnded
     if (first.error !== undefined) throw first.error
     console.error('Azurite has ended, so the app had no storage; the host is stopped.')
     return 1
+  } catch (error) {
+    if (isStopping()) return 0
+    throw error
   } finally {
-    await watching?.dispose()
-    const azurite = await storage.catch(() => undefined)
-    await azurite?.stop()
+    child?.kill('SIGINT')
+    await within(STOP_LIMIT_MS, Promise.resolve(hostEnded))
+    killGroup(child)
+    // After the host, which may still write to it. One that is only starting is stopped when it has started.
+    await within(
+      STOP_LIMIT_MS,
+      storage.then((azurite) => azurite?.stop()),
+    )
   }
+}
+
+/** The error of a person's making in one line, with the next step; anything else as it is. */
+async function explain(error: unknown): Promise<unknown> {
+  if (error instanceof AzuriteStartError) {
+    const damaged = await damagedFile()
+    return damaged === undefined
+      ? error.message
+      : `${error.message} Its data in ${damaged} is damaged. Move .azurite/ away (what it holds is lost) and start again.`
+  }
+  if (error instanceof StartError || error instanceof SettingsFileError) return error.message
+  const { code, path: file, syscall } = error as NodeJS.ErrnoException
+  if (code === undefined || file === undefined || syscall === undefined) return error
+  return `${path.relative(ROOT, file) || '.'}: ${syscall} failed (${code}). Check the permissions of the folder, and that the disk is not full; then start again.`
+}
+
+/** A file of Azurite's data that is not the JSON it must be. */
+async function damagedFile(): Promise<string | undefined> {
+  const folder = path.join(ROOT, '.azurite')
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.endsWith('.json')) continue
+    try {
+      JSON.parse(await readFile(path.join(folder, name), 'utf8'))
+    } catch {
+      return `.azurite/${name}`
+    }
+  }
+  return undefined
 }
 
 try {
@@ -264,8 +334,8 @@ try {
   if (options === 'help') console.log(USAGE)
   else process.exitCode = await run(options)
 } catch (error) {
-  const known =
-    error instanceof StartError || error instanceof SettingsFileError || error instanceof AzuriteStartError
-  console.error(known ? error.message : error)
+  console.error(await explain(error))
   process.exitCode = 1
 }
+// What is left open, esbuild's watch for example, must not hold the process.
+process.exit()

@@ -84,14 +84,16 @@ export function word<const T extends string>(words: readonly T[]): v.GenericSche
 
 /** A value that counts as absent when it is `null` or empty, as where an option of the real host may be null. */
 export function nullable<T>(schema: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, T | undefined> {
-  return v.union([
-    v.pipe(
-      v.unknown(),
-      v.check((value) => configurationText(value) === ''),
-      v.transform(() => undefined),
-    ),
-    schema,
-  ])
+  return v.pipe(
+    v.unknown(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      if (configurationText(dataset.value) === '') return undefined
+      const parsed = v.safeParse(schema, dataset.value)
+      if (parsed.success) return parsed.output
+      addIssue({ message: parsed.issues[0].message })
+      return NEVER
+    }),
+  )
 }
 
 /** Any text. */
