@@ -143,7 +143,6 @@ export type FromWorker =
       readonly type: 'ready'
       readonly functions: readonly FunctionMetadata[]
       readonly capabilities: Readonly<Record<string, string>>
-      /** The library's programming model; empty when the app has not loaded the library. */
       readonly model: string
       /** The entry points that were loaded. */
       readonly files: readonly string[]

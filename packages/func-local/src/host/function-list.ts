@@ -44,9 +44,7 @@ export function whyNoFunctions(generation: Generation, hasOld: boolean): string 
       return '"main" in package.json is missing, so nothing was loaded. Set it to the files that register functions, "src/functions/*.js" for example.'
     const files = worker.files.slice(0, MOST_FILES).join(', ')
     const more = worker.files.length > MOST_FILES ? ` and ${worker.files.length - MOST_FILES} more` : ''
-    return worker.model === ''
-      ? `"main" in package.json loads ${files}${more}, and none of it loads @azure/functions 4.`
-      : `"main" in package.json loads ${files}${more}, and none of it registers a function with app.http, app.storageQueue, ….`
+    return `"main" in package.json loads ${files}${more}, and none of it registers a function with app.http, app.storageQueue, … of @azure/functions 4.`
   }
   return `No job functions found. ${reason()}`
 }

@@ -41,8 +41,6 @@ export interface WorkerProcess {
   readonly pid: number
   readonly functions: readonly FunctionMetadata[]
   readonly capabilities: Readonly<Record<string, string>>
-  /** The library's programming model; empty when the app has not loaded the library. */
-  readonly model: string
   /** The entry points that were loaded. */
   readonly files: readonly string[]
   /** @throws {WorkerExitError} when the process ends before the answer. */
@@ -189,12 +187,11 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   let timer = setTimeout(slow, SLOW_LOAD_MS)
   options.giveUp.addEventListener('abort', kill)
   try {
-    const { functions, capabilities, model, files } = await ready
+    const { functions, capabilities, files } = await ready
     return {
       pid: child.pid ?? 0,
       functions,
       capabilities,
-      model,
       files,
       gone,
       exited,
