@@ -22,6 +22,8 @@ const LOOPBACK = '127.0.0.1'
 const inSource = import.meta.url.endsWith('.ts')
 const workerScript = fileURLToPath(new URL(inSource ? './worker/main.ts' : './worker.js', import.meta.url))
 
+// Each worker has a listener for the end of this process, and there may be many that finish what they have begun.
+process.setMaxListeners(0)
 await main(process.argv.slice(2))
 
 async function main(args: readonly string[]): Promise<void> {

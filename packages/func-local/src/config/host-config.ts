@@ -121,7 +121,7 @@ function checkVersion(file: string, content: JsonObject, problems: Set<string>):
   if (version === '2.0') return
   const found = version === '' ? 'is missing' : `is ${JSON.stringify(content['version'])}`
   throw new ConfigurationError(
-    `${file}: "version" ${found}, but it must be "2.0", whatever the version of the Functions runtime. Write "version": "2.0" into it and start again.`,
+    `${file}: "version" ${found}, but it must be "2.0", whatever the version of the Functions runtime. Write "version": "2.0" into it.`,
   )
 }
 

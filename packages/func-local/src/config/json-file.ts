@@ -45,18 +45,18 @@ export function readJsonFile(file: string): JsonFile | undefined {
     tree = parseTree(text, errors, { allowTrailingComma: true })
     content = tree === undefined ? undefined : getNodeValue(tree)
   } catch {
-    throw new ConfigurationError(`${file} is nested too deeply to be read. Correct it and start again.`)
+    throw new ConfigurationError(`${file} is nested too deeply to be read. Correct it.`)
   }
   const [first] = errors
   if (first !== undefined) {
     const before = text.slice(0, first.offset).split('\n')
     const place = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
     throw new ConfigurationError(
-      `${file} is not valid JSON (${printParseErrorCode(first.error)} at ${place}). Correct it and start again.`,
+      `${file} is not valid JSON (${printParseErrorCode(first.error)} at ${place}). Correct it.`,
     )
   }
   if (!isObject(content)) {
-    throw new ConfigurationError(`${file} must hold a JSON object. Correct it and start again.`)
+    throw new ConfigurationError(`${file} must hold a JSON object. Correct it.`)
   }
   return {
     content,

@@ -75,7 +75,7 @@ export function readSettings(appDirectory: string, environment: NodeJS.ProcessEn
   if (!parsed.success) {
     const [issue] = parsed.issues
     throw new ConfigurationError(
-      `${file}: ${v.getDotPath(issue) ?? 'the file'} ${issue.message}. Correct it and start again.`,
+      `${file}: ${v.getDotPath(issue) ?? 'the file'} ${issue.message}. Correct it.`,
     )
   }
   const { IsEncrypted, Values, ConnectionStrings, Host } = parsed.output
@@ -98,7 +98,7 @@ export function readSettings(appDirectory: string, environment: NodeJS.ProcessEn
       problems.push(`${FILE}: "${key}" is ignored: the name of an environment variable cannot hold "=".`)
     else if (value.includes('\0') || name.includes('\0'))
       throw new ConfigurationError(
-        `${file}: ${section}.${JSON.stringify(key).slice(1, -1)} holds a NUL character, which no environment variable can. Remove it and start again.`,
+        `${file}: ${section}.${JSON.stringify(key).slice(1, -1)} holds a NUL character, which no environment variable can. Remove it.`,
       )
     else if ((given.get(name) ?? '') === '') merged.set(name, value)
     else if (given.get(name) !== value)
