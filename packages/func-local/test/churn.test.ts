@@ -23,7 +23,8 @@ const NOTE_PID = "require('node:fs').appendFileSync('pids', process.pid + '\\n')
   `${CYCLES} cycles of start, load of a broken app, save and Ctrl-C at random moments leave no process and no port, and no silence`,
   async () => {
     const { readFile } = await import('node:fs/promises')
-    const silences: number[] = []
+    const silences: { readonly ms: number; readonly after: string }[] = []
+    const ends: typeof silences = []
     for (let cycle = 0; cycle < CYCLES; cycle++) {
       const first = pick(MODES)
       const app = await writeApp({ 'src/a.js': NOTE_PID + first })
@@ -38,24 +39,26 @@ const NOTE_PID = "require('node:fs').appendFileSync('pids', process.pid + '\\n')
       void host.exited.then(listen)
       const isEnded = (): boolean => host.process.exitCode !== null || host.process.signalCode !== null
       /** Waits for a sign of life since a moment; how long it took is the silence. */
-      const answered = async (since: number): Promise<void> => {
+      const answered = async (since: number, after: string): Promise<void> => {
         while (heard < since && !isEnded()) await sleep(10)
-        silences.push(Math.max(0, heard - since))
+        silences.push({ ms: Math.max(0, heard - since), after })
       }
       const start = performance.now()
       await sleep(Math.random() * LONGEST_PAUSE_MS)
-      if (Math.random() < 0.5) await answered(start)
+      if (Math.random() < 0.5) await answered(start, `the start with ${first}`)
       if (!isEnded() && Math.random() < 0.8) {
         const saved = performance.now()
-        await app.write({ 'src/a.js': `${NOTE_PID}${pick(MODES)}// ${cycle}` })
-        if (Math.random() < 0.5) await answered(saved)
+        const next = pick(MODES)
+        await app.write({ 'src/a.js': `${NOTE_PID}${next}// ${cycle}` })
+        if (Math.random() < 0.5) await answered(saved, `a save of ${next} over ${first}`)
         else await sleep(Math.random() * LONGEST_PAUSE_MS)
       }
       const stopped = performance.now()
-      if (Math.random() < 0.2) host.process.kill('SIGKILL')
-      else host.process.kill(pick(['SIGINT', 'SIGTERM', 'SIGHUP'] as const))
+      const signal = Math.random() < 0.2 ? 'SIGKILL' : pick(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      host.process.kill(signal)
+      await answered(stopped, signal)
       await host.exited
-      silences.push(performance.now() - stopped)
+      ends.push({ ms: performance.now() - stopped, after: `${signal}, ${host.output().slice(-300)}` })
 
       const text = await readFile(`${app.directory}/pids`, 'utf8').catch(() => '')
       const pids = text.split('\n').filter(Boolean).map(Number)
@@ -65,12 +68,17 @@ const NOTE_PID = "require('node:fs').appendFileSync('pids', process.pid + '\\n')
       await expect(host.fetch('/')).rejects.toThrow('fetch failed')
       await app.remove()
     }
-    silences.sort((a, b) => a - b)
+    for (const list of [silences, ends]) list.sort((a, b) => a.ms - b.ms)
+    const shown = (list: typeof silences): string =>
+      list
+        .slice(-3)
+        .map(({ ms, after }) => `${Math.round(ms)} ms after ${JSON.stringify(after)}`)
+        .join('; ')
     console.log(
-      `${CYCLES} cycles; silence after an action: median ${Math.round(silences[silences.length >> 1] ?? 0)} ms, longest ${Math.round(silences.at(-1) ?? 0)} ms (allowed: ${LONGEST_SILENCE_MS} ms).`,
+      `${CYCLES} cycles. Silence: median ${Math.round(silences[silences.length >> 1]?.ms ?? 0)} ms, longest ${shown(silences)} (allowed: ${LONGEST_SILENCE_MS} ms). End: longest ${shown(ends)}.`,
     )
     if (process.env['FUNC_LOCAL_CYCLES'] !== undefined)
-      expect(silences.at(-1)).toBeLessThan(LONGEST_SILENCE_MS)
+      expect(silences.at(-1)?.ms).toBeLessThan(LONGEST_SILENCE_MS)
   },
   60_000 + CYCLES * 20_000,
 )

@@ -101,7 +101,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     log.info('Worker process started and initialized.')
     log.info(`Host lock lease acquired by instance ID '${instanceId}'.`)
   } catch (error) {
-    await watcher?.close()
+    void watcher?.close()
     await server.close()
     throw error
   } finally {
