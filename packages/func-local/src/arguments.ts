@@ -1,3 +1,5 @@
+import { nearest } from './nearest.ts'
+
 /** What the command line asks for. */
 export type Command =
   | { readonly kind: 'help' }
@@ -16,6 +18,8 @@ export interface StartOptions {
   readonly verbose: boolean
   /** Arguments for the worker's Node. */
   readonly languageWorker: readonly string[]
+  /** One line for each flag that has no effect. */
+  readonly notices: readonly string[]
 }
 
 /** A command line that cannot be used; the message says what to write instead. */
@@ -24,31 +28,51 @@ export class UsageError extends Error {}
 type Kind = 'value' | 'flag' | 'list' | 'worker'
 
 // https://learn.microsoft.com/azure/azure-functions/functions-core-tools-reference#func-start
-const FLAGS: Readonly<Record<string, Kind>> = {
-  '--script-root': 'value',
-  '--port': 'value',
-  '--address': 'value',
-  '--cors': 'value',
-  '--cors-credentials': 'flag',
-  '--functions': 'list',
-  '--enableAuth': 'flag',
-  '--verbose': 'flag',
-  '--language-worker': 'worker',
-  '--no-build': 'flag',
-  '--help': 'flag',
-  '--version': 'flag',
+const FLAGS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ['--script-root', 'value'],
+  ['--port', 'value'],
+  ['--address', 'value'],
+  ['--cors', 'value'],
+  ['--cors-credentials', 'flag'],
+  ['--functions', 'list'],
+  ['--enableAuth', 'flag'],
+  ['--verbose', 'flag'],
+  ['--language-worker', 'worker'],
+  ['--no-build', 'flag'],
+  ['--help', 'flag'],
+  ['--version', 'flag'],
+])
+/** A flag of `func start` that func-local does not have. */
+interface Unsupported {
+  readonly takesValue: boolean
+  /** Whether the app would run differently without it; then the host does not start. */
+  readonly matters: boolean
+  readonly why: string
 }
-// Flags of Core Tools for other languages or tools; they change nothing here.
-const IGNORED = [
-  '--javascript',
-  '--typescript',
-  '--node',
-  '--csharp',
-  '--no-interactive',
-  '--debug',
-  '--prefix',
-]
-const SHORT: Readonly<Record<string, string>> = { '-p': '--port', '-h': '--help', '-v': '--version' }
+const HTTP_ONLY = 'it serves HTTP only'
+const PLAIN_LOG = 'it writes its log as plain lines only'
+const OTHER_LANGUAGE = 'it is for .NET apps'
+const UNSUPPORTED: ReadonlyMap<string, Unsupported> = new Map([
+  ['--useHttps', { takesValue: false, matters: true, why: HTTP_ONLY }],
+  ['--cert', { takesValue: true, matters: true, why: HTTP_ONLY }],
+  ['--password', { takesValue: true, matters: true, why: HTTP_ONLY }],
+  ['--enable-json-output', { takesValue: false, matters: true, why: PLAIN_LOG }],
+  ['--json-output-file', { takesValue: true, matters: true, why: PLAIN_LOG }],
+  ['--timeout', { takesValue: true, matters: false, why: 'it waits for as long as the app takes to load' }],
+  ['--runtime', { takesValue: true, matters: false, why: OTHER_LANGUAGE }],
+  ['--dotnet-isolated-debug', { takesValue: false, matters: false, why: OTHER_LANGUAGE }],
+  ['--csharp', { takesValue: false, matters: false, why: OTHER_LANGUAGE }],
+  ['--debug', { takesValue: false, matters: false, why: 'use --language-worker -- --inspect' }],
+])
+/** Flags that say what is so here anyway. */
+const ACCEPTED = ['--javascript', '--typescript', '--node', '--no-interactive']
+const SHORT: ReadonlyMap<string, string> = new Map([
+  ['-p', '--port'],
+  ['-t', '--timeout'],
+  ['-h', '--help'],
+  ['-v', '--version'],
+  ['--prefix', '--script-root'],
+])
 const MAX_PORT = 65535
 
 /**
@@ -70,12 +94,13 @@ export function parseArguments(args: readonly string[]): Command {
   const flags = new Set<string>()
   let functions: string[] | undefined
   let languageWorker: string[] = []
+  const notices: string[] = []
 
   while (rest.length > 0) {
     const [given, inline] = splitInline(rest.shift() ?? '')
     const name = nameOf(given)
     const take = (): string => inline ?? rest.shift() ?? missing(name)
-    switch (FLAGS[name]) {
+    switch (FLAGS.get(name)) {
       case 'value':
         values.set(name, take())
         break
@@ -83,7 +108,8 @@ export function parseArguments(args: readonly string[]): Command {
         if (inline === undefined || inline === 'true') flags.add(name)
         break
       case 'list':
-        functions = inline === undefined ? [] : inline.split(/[ ,]+/)
+        functions ??= []
+        functions.push(...(inline ?? '').split(/[ ,]+/).filter(Boolean))
         while (rest[0]?.startsWith('-') === false)
           functions.push(...(rest.shift() ?? '').split(/[ ,]+/).filter(Boolean))
         if (functions.length === 0) missing(name)
@@ -98,8 +124,16 @@ export function parseArguments(args: readonly string[]): Command {
             .flatMap((a) => a.split(' ').filter(Boolean))
         else languageWorker = (rest.shift() ?? missing(name)).split(' ').filter(Boolean)
         break
-      case undefined:
-        if (!IGNORED.includes(name)) throw new UsageError(unknown(given))
+      case undefined: {
+        if (ACCEPTED.includes(name)) break
+        const unsupported = UNSUPPORTED.get(name)
+        if (unsupported === undefined) throw new UsageError(unknown(given))
+        if (unsupported.takesValue) take()
+        else if (inline === undefined && /^(?:true|false)$/i.test(rest[0] ?? '')) rest.shift()
+        const what = `${name} is not supported by func-local: ${unsupported.why}.`
+        if (unsupported.matters) throw new UsageError(`${what} Leave it out, or use Core Tools (func start).`)
+        notices.push(`${what} It is ignored.`)
+      }
     }
   }
   if (flags.has('--help')) return { kind: 'help' }
@@ -116,6 +150,7 @@ export function parseArguments(args: readonly string[]): Command {
       enableAuth: flags.has('--enableAuth'),
       verbose: flags.has('--verbose'),
       languageWorker,
+      notices,
     },
   }
 }
@@ -128,8 +163,11 @@ function splitInline(argument: string): [string, string | undefined] {
 }
 
 function nameOf(given: string): string {
-  const long = SHORT[given] ?? given
-  return [...Object.keys(FLAGS), ...IGNORED].find((flag) => flag.toLowerCase() === long.toLowerCase()) ?? long
+  const lower = given.toLowerCase()
+  const long = SHORT.get(lower) ?? lower
+  return (
+    [...FLAGS.keys(), ...UNSUPPORTED.keys(), ...ACCEPTED].find((flag) => flag.toLowerCase() === long) ?? given
+  )
 }
 
 function missing(name: string): never {
@@ -146,23 +184,6 @@ function portOf(text: string | undefined): number | undefined {
 
 function unknown(given: string): string {
   if (!given.startsWith('-')) return `Unexpected argument '${given}'; see func-local --help.`
-  const known = Object.keys(FLAGS)
-  const [nearest] = known
-    .map((flag) => ({ flag, away: distance(flag.toLowerCase(), given.toLowerCase()) }))
-    .sort((a, b) => a.away - b.away)
-  return `Unknown flag '${given}'.${nearest === undefined ? '' : ` Did you mean ${nearest.flag}?`} See func-local --help.`
-}
-
-/** Levenshtein's edit distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
+  const meant = nearest(given, [...FLAGS.keys()])
+  return `Unknown flag '${given}'.${meant === undefined ? '' : ` Did you mean ${meant}?`} See func-local --help.`
 }

@@ -2,15 +2,16 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArguments, UsageError, type StartOptions } from './arguments.ts'
-import { readHostConfig } from './config/host-config.ts'
+import { readConfiguration, type Configuration } from './config/configuration.ts'
 import { ConfigurationError } from './config/json-file.ts'
-import { readSettings, type Settings } from './config/settings.ts'
-import { startHost, type RunningHost } from './host/host.ts'
-import { createLog, type Sink } from './host/log.ts'
+import { StoppedError } from './host/app-runner.ts'
+import { startHost } from './host/host.ts'
+import { createLog, type Log, type Sink } from './host/log.ts'
+import { linesOf } from './host/log-text.ts'
 import { secretsOf } from './host/secrets.ts'
 import { WorkerExitError } from './host/worker-process.ts'
 import { corsPolicy } from './http/cors.ts'
-import { createKeys, makeKey } from './http/keys.ts'
+import { createKeys, makeKey, type Keys } from './http/keys.ts'
 import { PortError } from './http/server.ts'
 import { registry } from './types.ts'
 import { USAGE } from './usage.ts'
@@ -21,81 +22,119 @@ const LOOPBACK = '127.0.0.1'
 const inSource = import.meta.url.endsWith('.ts')
 const workerScript = fileURLToPath(new URL(inSource ? './worker/main.ts' : './worker.js', import.meta.url))
 
+// Each worker has a listener for the end of this process, and there may be many that finish what they have begun.
+process.setMaxListeners(0)
 await main(process.argv.slice(2))
 
 async function main(args: readonly string[]): Promise<void> {
   const write = standardOutput()
+  let redact = (text: string): string => text
   try {
     const command = parseArguments(args)
     if (command.kind === 'help') write(USAGE)
     else if (command.kind === 'version') write(`${packageVersion()}\n`)
-    else stopOnSignals(await start(command.options, write))
+    else {
+      const log = createLog({ verbose: command.options.verbose, colours: hasColours() }, write)
+      redact = log.redact
+      await run(command.options, log)
+    }
   } catch (error) {
     process.exitCode = 1
-    process.stderr.write(`${explain(error)}\n`)
+    const lines = linesOf(redact(explain(error)), { colours: false, fromApp: false })
+    process.stderr.write(`${lines.join('\n')}\n`)
   }
 }
 
-async function start(options: StartOptions, write: Sink): Promise<RunningHost> {
+/** Runs the host until it is stopped. */
+async function run(options: StartOptions, log: Log): Promise<void> {
+  const { stopping, stopped } = stopOnSignals()
   const appDirectory = path.resolve(options.scriptRoot ?? '.')
-  const { settings, host } = readSettings(appDirectory, process.env)
-  checkRuntime(settings)
-  const key = options.enableAuth ? (settings.get('FUNC_LOCAL_KEY') ?? '') || makeKey() : undefined
-  const log = createLog(
-    {
-      verbose: options.verbose,
-      // https://no-color.org
-      colours: process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '',
-      levels: readHostConfig(appDirectory, settings).raw('logging.logLevel'),
-      secrets: secretsOf(settings),
-    },
-    write,
-  )
+  const initial = readConfiguration(appDirectory, ownEnvironment())
+  log.configure({ levels: initial.hostOptions.logLevels, secrets: secretsOf(initial.settings) })
   log.plain(`func-local ${packageVersion()}, Node.js ${process.version}: ${appDirectory}`)
-  if (key !== undefined && key !== settings.get('FUNC_LOCAL_KEY')) {
-    log.plain(`Key for functions and the admin API (header x-functions-key, or ?code=): ${key}`)
+  for (const line of options.notices) log.warn(line)
+  const keys = options.enableAuth ? openKeys(initial, log) : undefined
+  const takeOn = (configuration: Configuration): Configuration => {
+    keys?.configure(configuration)
+    return configuration
   }
-  return await startHost({
-    appDirectory,
-    address: options.address ?? LOOPBACK,
-    port: options.port ?? host.LocalHttpPort ?? DEFAULT_PORT,
-    functions: options.functions,
-    nodeArguments: [
-      ...(settings.get('languageWorkers:node:arguments') ?? '').split(' ').filter(Boolean),
-      ...options.languageWorker,
-    ],
-    workerScript,
-    version: packageVersion(),
-    configuration: () => {
-      const current = readSettings(appDirectory, process.env).settings
-      return { settings: current, hostConfig: readHostConfig(appDirectory, current) }
+  const environment = ownEnvironment()
+  let host
+  try {
+    host = await startHost({
+      appDirectory,
+      address: options.address ?? LOOPBACK,
+      port: options.port ?? initial.local.LocalHttpPort ?? DEFAULT_PORT,
+      functions: options.functions,
+      nodeArguments: ({ settings }) => [
+        ...(settings.get('languageWorkers:node:arguments') ?? '').split(' ').filter(Boolean),
+        ...options.languageWorker,
+      ],
+      workerScript,
+      version: packageVersion(),
+      initial,
+      configuration: () => takeOn(readConfiguration(appDirectory, environment)),
+      cors: ({ local }) =>
+        corsPolicy(options.cors ?? local.CORS, options.corsCredentials || local.CORSCredentials === true),
+      keys,
+      log,
+      registry,
+      stopping,
+    })
+  } catch (error) {
+    if (error instanceof StoppedError) process.exit(0)
+    throw error
+  }
+  const { stop } = host
+  void stopped.then(stop).then((clean) => process.exit(clean ? 0 : 1))
+}
+
+/** The environment as it was given; the host changes its own time zone. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env }
+}
+
+/** The keys of `--enableAuth`; a made key stays for as long as no other is set. */
+function openKeys(
+  initial: Configuration,
+  log: Log,
+): Keys & { configure: (configuration: Configuration) => void } {
+  const keyIn = ({ settings }: Configuration): string => settings.get('FUNC_LOCAL_KEY') ?? ''
+  const made = makeKey()
+  if (keyIn(initial) === '')
+    log.plain(`Key for functions and the admin API (header x-functions-key, or ?code=): ${made}`)
+  let keys = createKeys(keyIn(initial) || made)
+  return {
+    allows: (request, level) => keys.allows(request, level),
+    configure: (configuration) => {
+      keys = createKeys(keyIn(configuration) || made)
     },
-    cors: corsPolicy(options.cors ?? host.CORS, options.corsCredentials || host.CORSCredentials === true),
-    keys: key === undefined ? undefined : createKeys(key),
-    log,
-    registry,
-  })
-}
-
-/** Apps of other languages name theirs here. */
-function checkRuntime(settings: Settings): void {
-  const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME') ?? ''
-  if (runtime !== '' && runtime.toLowerCase() !== 'node') {
-    throw new ConfigurationError(
-      `FUNCTIONS_WORKER_RUNTIME is '${runtime}', and func-local runs Node.js apps only. Set it to 'node', or use Core Tools for this app.`,
-    )
   }
 }
 
-/** The first signal stops gracefully, a second one at once. */
-function stopOnSignals(host: RunningHost): void {
-  let asked = false
+/** The first signal stops gracefully, a second one at once; both while the app loads, too. */
+function stopOnSignals(): { readonly stopping: AbortSignal; readonly stopped: Promise<void> } {
+  const controller = new AbortController()
   const onSignal = (): void => {
-    if (asked) process.exit(1)
-    asked = true
-    void host.stop().then(() => process.exit(0))
+    if (controller.signal.aborted) process.exit(1)
+    controller.abort()
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+  return {
+    stopping: controller.signal,
+    stopped: new Promise((resolve) => {
+      controller.signal.addEventListener('abort', () => {
+        resolve()
+      })
+    }),
+  }
+}
+
+/** https://no-color.org and https://force-color.org */
+function hasColours(): boolean {
+  const isSet = (name: string): boolean => (process.env[name] ?? '') !== ''
+  if (isSet('NO_COLOR')) return false
+  return process.stdout.isTTY || (isSet('FORCE_COLOR') && process.env['FORCE_COLOR'] !== '0')
 }
 
 /**
@@ -110,11 +149,10 @@ function standardOutput(): Sink {
     pending = ''
   }
   process.on('exit', flush)
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', () => {
-      open = false
-    })
-  }
+  process.stdout.on('error', () => {
+    open = false
+  })
+  process.stderr.on('error', () => undefined)
   return (text) => {
     if (pending === '') setImmediate(flush)
     pending += text

@@ -137,12 +137,18 @@ export type ToWorker =
 
 /** Messages the worker sends. */
 export type FromWorker =
+  /** What it does now: loads a file, or runs a hook. */
+  | { readonly type: 'loading'; readonly what: string }
   | {
       readonly type: 'ready'
       readonly functions: readonly FunctionMetadata[]
       readonly capabilities: Readonly<Record<string, string>>
       readonly model: string
+      /** The entry points that were loaded. */
+      readonly files: readonly string[]
     }
   | { readonly type: 'failed'; readonly message: string; readonly stack: string }
   | { readonly type: 'response'; readonly response: InvocationResponse }
   | { readonly type: 'log'; readonly entry: LogEntry }
+  /** Text that the app wrote to its standard output or error, in its place among the log entries. */
+  | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly text: string }

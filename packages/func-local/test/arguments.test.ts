@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { parseArguments, UsageError, type StartOptions } from '../src/arguments.ts'
+import { USAGE } from '../src/usage.ts'
 
 const defaults: StartOptions = {
   scriptRoot: undefined,
@@ -11,6 +12,7 @@ const defaults: StartOptions = {
   enableAuth: false,
   verbose: false,
   languageWorker: [],
+  notices: [],
 }
 
 // https://learn.microsoft.com/azure/azure-functions/functions-core-tools-reference#func-start
@@ -30,6 +32,20 @@ describe('the command line', () => {
       ['start', '--language-worker', '--', '--inspect=9229 --no-warnings'],
       { languageWorker: ['--inspect=9229', '--no-warnings'] },
     ],
+    [['start', '--prefix', 'app'], { scriptRoot: 'app' }],
+    [['start', '--PORT=8080', '--functions=a', '--functions', 'b'], { port: 8080, functions: ['a', 'b'] }],
+    [
+      ['start', '--timeout', '20'],
+      { notices: [expect.stringContaining('--timeout is not supported') as unknown as string] },
+    ],
+    [
+      ['start', '-t', '20'],
+      { notices: [expect.stringContaining('--timeout is not supported') as unknown as string] },
+    ],
+    [
+      ['start', '--csharp', '--verbose'],
+      { verbose: true, notices: [expect.stringContaining('--csharp is not supported') as unknown as string] },
+    ],
     [['start', '--language-worker=--inspect'], { languageWorker: ['--inspect'] }],
   ])('%j', (args, expected) => {
     expect(parseArguments(args)).toEqual({ kind: 'start', options: { ...defaults, ...expected } })
@@ -38,6 +54,15 @@ describe('the command line', () => {
   test.each<[string[], RegExp]>([
     [['start', '--prot', '1'], /Unknown flag '--prot'\. Did you mean --port\?/],
     [['start', '--enable-auth'], /Did you mean --enableAuth\?/],
+    [
+      ['start', '--useHttps'],
+      /--useHttps is not supported by func-local: it serves HTTP only\. Leave it out, or use Core Tools/,
+    ],
+    [['start', '--cert', 'a.pfx'], /--cert is not supported/],
+    [['start', '--password=x'], /--password is not supported/],
+    [['start', '--enable-json-output', 'true'], /--enable-json-output is not supported/],
+    [['start', '--json-output-file', 'f'], /--json-output-file is not supported/],
+    [['start', '--nothing-like-it'], /Unknown flag '--nothing-like-it'\. See/],
     [['start', '--port'], /--port needs a value/],
     [['start', '--port', '99999'], /from 0 to 65535, not '99999'/],
     [['start', '--functions'], /--functions needs a value/],
@@ -46,6 +71,36 @@ describe('the command line', () => {
   ])('%j is refused', (args, message) => {
     expect(() => parseArguments(args)).toThrow(UsageError)
     expect(() => parseArguments(args)).toThrow(message)
+  })
+
+  test('the help names every flag', () => {
+    for (const flag of [
+      '--script-root',
+      '--prefix',
+      '--port',
+      '-p',
+      '--address',
+      '--functions',
+      '--cors',
+      '--cors-credentials',
+      '--enableAuth',
+      '--verbose',
+      '--language-worker',
+      '--no-build',
+      '--help',
+      '-h',
+      '--version',
+      '-v',
+      '--useHttps',
+      '--cert',
+      '--password',
+      '--timeout',
+      '--enable-json-output',
+      '--json-output-file',
+      '--runtime',
+      '--dotnet-isolated-debug',
+    ])
+      expect(USAGE).toContain(flag)
   })
 
   test('help and version', () => {

@@ -4,10 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { readHostConfig } from '../src/config/host-config.ts'
+import { readHostOptions } from '../src/config/host-options.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
 import { readSettings, settingsOf } from '../src/config/settings.ts'
 import { parseTimeSpan } from '../src/config/time-span.ts'
-import { readFunctionTimeout } from '../src/host/function-timeout.ts'
 import { retryDelay, withRetries } from '../src/host/retry.ts'
 import { readQueueOptions } from '../src/storage/queue-options.ts'
 
@@ -52,6 +52,49 @@ describe('configuration', () => {
     expect(() => readSettings(directory, {})).toThrow(message)
   })
 
+  test('values are texts as Core Tools makes them: numbers as they are written, booleans, no null', async () => {
+    await settingsFile(
+      '{ "IsEncrypted": "false", "Values": { "BIG": 12345678901234567890, "DEC": 1.50, "YES": true, "NO": false, "NUL": null, "EMPTY": "" } }',
+    )
+    const { settings, problems } = readSettings(directory, {})
+    expect(settings.environment).toEqual({
+      BIG: '12345678901234567890', DEC: '1.50', YES: 'true', NO: 'false', EMPTY: '',
+    }) // prettier-ignore
+    expect(problems).toEqual(['local.settings.json: "NUL" is null and is not set. Use "" for an empty text.'])
+  })
+
+  test('what has no effect is one line each, and no line shows a value', async () => {
+    await settingsFile(
+      '{ "keyName": "s3cret", "Valuse": {}, "IsEncrypted": false, "Values": { "MY": "s3cret", "SAME": "x", "": "y", "A=B": "z" }, "Host": { "CORSs": "*" } }',
+    )
+    const { problems } = readSettings(directory, { MY: 'other', SAME: 'x' })
+    expect(problems).toEqual([
+      'local.settings.json: "keyName" is outside "Values" and is ignored. Move it into "Values".',
+      'local.settings.json: "Valuse" is outside "Values" and is ignored. Did you mean "Values"?',
+      'local.settings.json: "Host.CORSs" is not a known setting; it is ignored.',
+      'local.settings.json: "MY" is not used, because the environment variable of that name is set. Unset it to use the file\'s value.',
+      'local.settings.json: a setting without a name in "Values" is ignored.',
+      'local.settings.json: "A=B" is ignored: the name of an environment variable cannot hold "=".',
+    ])
+  })
+
+  test.each([
+    ['UTF-16 behind a byte order mark', 'utf16le', '\uFEFF'],
+    ['UTF-8 behind a byte order mark', 'utf8', '\uFEFF'],
+    ['UTF-8', 'utf8', ''],
+  ] as const)('a file in %s is read', async (_what, encoding, mark) => {
+    const content = `${mark}{ 'IsEncrypted': false, values: { "MY": 'it\\'s "v" ä' } }`
+    await writeFile(path.join(directory, 'local.settings.json'), content, encoding)
+    expect(readSettings(directory, {}).settings.get('MY')).toBe('it\'s "v" ä')
+  })
+
+  test('a NUL character in a value is refused in one line', async () => {
+    await settingsFile('{ "IsEncrypted": false, "Values": { "MY": "a\\u0000b" } }')
+    expect(() => readSettings(directory, {})).toThrow(
+      /Values\.MY holds a NUL character, which no environment variable can/,
+    )
+  })
+
   // https://learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values
   test('any value of host.json can come from the environment', async () => {
     await hostFile(
@@ -72,24 +115,6 @@ describe('configuration', () => {
     })
   })
 
-  test('a bad value is one line, and its default is used', async () => {
-    await hostFile(
-      '{ "version": "2.0", "extensions": { "queues": { "batchSize": 33, "visibilityTimeout": "soon" } }, "functionTimeout": 5.5 }',
-    )
-    const config = readHostConfig(directory, none)
-    expect(readQueueOptions(config)).toMatchObject({ batchSize: 16, visibilityTimeout: 0 })
-    expect(config.problems).toEqual([
-      'host.json: "extensions.queues.batchSize" must be a whole number from 1 to 32; its default is used.',
-      'host.json: "extensions.queues.visibilityTimeout" must be a time span such as "00:00:30"; its default is used.'.replace(
-        '00:00:30',
-        '00:01:00',
-      ),
-    ])
-    const lines: string[] = []
-    expect(readFunctionTimeout(config, (line) => lines.push(line))?.text).toBe('00:30:00')
-    expect(lines).toHaveLength(1)
-  })
-
   test('whatever is in the two files, they are read or refused with a message', async () => {
     const json = fc
       .json({ maxDepth: 4 })
@@ -107,7 +132,7 @@ describe('configuration', () => {
             () => {
               const config = readHostConfig(directory, none)
               readQueueOptions(config)
-              readFunctionTimeout(config, () => undefined)
+              readHostOptions(config)
             },
             () => readSettings(directory, {}),
           ]) {
@@ -130,7 +155,19 @@ describe('configuration', () => {
     ['7', 604_800_000],
     ['00:00:00.5', 500],
     ['-00:00:01', -1000],
-    ['24:00:00', undefined],
+    ['24:00:00', 24 * 86_400_000],
+    ['30:10:20', 30 * 86_400_000 + 10 * 3_600_000 + 20 * 60_000],
+    ['1:02:03:04.5', 93_784_500],
+    ['23:59', 86_340_000],
+    ['-1', -86_400_000],
+    ['', undefined],
+    ['24:00', undefined],
+    ['00:00:60', undefined],
+    ['00:60:00', undefined],
+    ['1.24:00:00', undefined],
+    ['99999999', undefined],
+    ['1 minute', undefined],
+    ['5.5', undefined],
     ['soon', undefined],
   ])('the time span %s is %p ms', (text, milliseconds) => {
     expect(parseTimeSpan(text)).toBe(milliseconds)

@@ -1,7 +1,8 @@
 import path from 'node:path'
 import * as v from 'valibot'
-import { ConfigurationError, isObject, readJsonFile } from './json-file.ts'
-import { flag, wholeNumber } from './value-schemas.ts'
+import { nearest } from '../nearest.ts'
+import { ConfigurationError, isObject, readJsonFile, type JsonObject } from './json-file.ts'
+import { flag, nullable, text, wholeNumber } from './value-schemas.ts'
 
 /** The app's settings: environment variables, and `local.settings.json` where those are unset or empty. */
 export interface Settings {
@@ -20,7 +21,18 @@ export interface LocalHostSettings {
   readonly CORSCredentials?: boolean | undefined
 }
 
+/** `local.settings.json` under the environment. */
+export interface ReadSettings {
+  readonly settings: Settings
+  readonly host: LocalHostSettings
+  /** One line for each thing in the file that has no effect. */
+  readonly problems: readonly string[]
+}
+
 const MAX_PORT = 65535
+const FILE = 'local.settings.json'
+const SECTIONS = ['IsEncrypted', 'Values', 'ConnectionStrings', 'Host']
+const HOST_KEYS = ['LocalHttpPort', 'CORS', 'CORSCredentials']
 // https://learn.microsoft.com/azure/azure-functions/functions-develop-local#local-settings-file
 const scalar = v.union([v.string(), v.number(), v.boolean(), v.null()], 'must be text')
 const localSettingsSchema = v.object({
@@ -38,7 +50,7 @@ const localSettingsSchema = v.object({
     v.nullable(
       v.object({
         LocalHttpPort: v.optional(wholeNumber(0, MAX_PORT)),
-        CORS: v.optional(v.string('must be text: the allowed origins, with commas between')),
+        CORS: v.optional(nullable(text())),
         CORSCredentials: v.optional(flag()),
       }),
     ),
@@ -50,21 +62,20 @@ const localSettingsSchema = v.object({
  *
  * @throws {ConfigurationError} when the file is broken or encrypted.
  */
-export function readSettings(
-  appDirectory: string,
-  environment: NodeJS.ProcessEnv,
-): { settings: Settings; host: LocalHostSettings } {
-  const file = path.join(appDirectory, 'local.settings.json')
-  const content = readJsonFile(file)
-  const merged = new Map<string, string>()
-  for (const [name, value] of Object.entries(environment)) if (value !== undefined) merged.set(name, value)
-  if (content === undefined) return { settings: settingsOf(merged), host: {} }
+export function readSettings(appDirectory: string, environment: NodeJS.ProcessEnv): ReadSettings {
+  const file = path.join(appDirectory, FILE)
+  const json = readJsonFile(file)
+  const given = new Map<string, string>()
+  for (const [name, value] of Object.entries(environment)) if (value !== undefined) given.set(name, value)
+  if (json === undefined) return { settings: settingsOf(given), host: {}, problems: [] }
 
+  const content = withKnownNames(json.content, SECTIONS)
+  if (isObject(content['Host'])) content['Host'] = withKnownNames(content['Host'], HOST_KEYS)
   const parsed = v.safeParse(localSettingsSchema, content)
   if (!parsed.success) {
     const [issue] = parsed.issues
     throw new ConfigurationError(
-      `${file}: ${v.getDotPath(issue) ?? 'the file'} ${issue.message}. Correct it and start again.`,
+      `${file}: ${v.getDotPath(issue) ?? 'the file'} ${issue.message}. Correct it.`,
     )
   }
   const { IsEncrypted, Values, ConnectionStrings, Host } = parsed.output
@@ -76,17 +87,67 @@ export function readSettings(
         'Run "func settings decrypt" there, or write the values in plain text with "IsEncrypted": false.',
     )
   }
-  for (const [name, value] of Object.entries(Values ?? {}))
-    fill(merged, name, value === null ? '' : String(value))
-  for (const [name, value] of Object.entries(ConnectionStrings ?? {})) {
-    fill(merged, `ConnectionStrings:${name}`, isObject(value) ? value.ConnectionString : value)
+  const problems = unknownKeys(content)
+  const merged = new Map(given)
+  // The environment takes precedence; only a variable that is unset or empty is filled.
+  const fill = (section: string, key: string, name: string, value: string | null): void => {
+    if (key === '') problems.push(`${FILE}: a setting without a name in "${section}" is ignored.`)
+    else if (value === null)
+      problems.push(`${FILE}: "${key}" is null and is not set. Use "" for an empty text.`)
+    else if (name.includes('='))
+      problems.push(`${FILE}: "${key}" is ignored: the name of an environment variable cannot hold "=".`)
+    else if (value.includes('\0') || name.includes('\0'))
+      throw new ConfigurationError(
+        `${file}: ${section}.${JSON.stringify(key).slice(1, -1)} holds a NUL character, which no environment variable can. Remove it.`,
+      )
+    else if ((given.get(name) ?? '') === '') merged.set(name, value)
+    else if (given.get(name) !== value)
+      problems.push(
+        `${FILE}: "${key}" is not used, because the environment variable of that name is set. Unset it to use the file's value.`,
+      )
   }
-  return { settings: settingsOf(merged), host: Host ?? {} }
+  for (const [key, value] of Object.entries(Values ?? {})) {
+    fill('Values', key, key, settingText(value, json.digits('Values', key)))
+  }
+  for (const [key, value] of Object.entries(ConnectionStrings ?? {})) {
+    fill(
+      'ConnectionStrings',
+      key,
+      `ConnectionStrings:${key}`,
+      isObject(value) ? value.ConnectionString : value,
+    )
+  }
+  return { settings: settingsOf(merged), host: Host ?? {}, problems }
 }
 
-/** The environment wins; only a variable that is unset or empty is filled. */
-function fill(merged: Map<string, string>, name: string, value: string): void {
-  if ((merged.get(name) ?? '') === '') merged.set(name, value)
+/** As Core Tools' reader makes texts of values: numbers as they are written in the file, booleans in lower case. */
+function settingText(value: string | number | boolean | null, digits: string | undefined): string | null {
+  if (typeof value === 'number') return digits ?? String(value)
+  return typeof value === 'boolean' ? String(value) : value
+}
+
+/** Keys are found in any case, as Core Tools finds them. */
+function withKnownNames(content: JsonObject, known: readonly string[]): Record<string, unknown> {
+  const renamed = Object.entries(content).map(([key, value]) => [
+    known.find((name) => name.toLowerCase() === key.toLowerCase()) ?? key,
+    value,
+  ])
+  return Object.fromEntries(renamed) as Record<string, unknown>
+}
+
+function unknownKeys(content: JsonObject): string[] {
+  const host = isObject(content['Host']) ? Object.keys(content['Host']) : []
+  return [
+    ...Object.keys(content)
+      .filter((key) => !SECTIONS.includes(key) && key !== '$schema')
+      .map((key) => {
+        const meant = nearest(key, SECTIONS)
+        return `${FILE}: "${key}" is outside "Values" and is ignored. ${meant === undefined ? 'Move it into "Values".' : `Did you mean "${meant}"?`}`
+      }),
+    ...host
+      .filter((key) => !HOST_KEYS.includes(key))
+      .map((key) => `${FILE}: "Host.${key}" is not a known setting; it is ignored.`),
+  ]
 }
 
 /** Settings over a fixed set of values. */

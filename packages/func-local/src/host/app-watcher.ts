@@ -2,54 +2,106 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { FSWatcher } from 'chokidar'
 import { isDynamicPattern } from 'tinyglobby'
+import type { WatchOptions } from '../config/host-options.ts'
 
-/** Stops watching. */
+/** Watches the app's files. */
 export interface AppWatcher {
+  /** Watches what the app is made of now; called after each load, whose `host.json` and `package.json` may be new. */
+  readonly update: (options: WatchOptions) => void
+  /** Stops watching. */
   readonly close: () => Promise<void>
 }
 
 // Builds write many files; the reload waits for a moment of quiet.
 const QUIET_MS = 40
 const CONFIGURATION = ['host.json', 'local.settings.json', 'package.json']
-const CODE = /\.(?:[cm]?js|[cm]?ts|json|node|wasm)$/
+// What the real host's Node.js worker names as code, TypeScript that Node runs as it is, and native code. No JSON: it is
+// mostly data, and a handler that writes some beside its code must not reload the app.
+// https://github.com/Azure/azure-functions-nodejs-worker/blob/v3.x/worker.config.json
+const CODE = /\.(?:[cm]?js|[cm]?ts|node|wasm)$/
+
+/** Which paths, relative to the app, reload it. */
+export interface WatchRules {
+  /** The folder that `main` points into; `undefined` means the whole app. */
+  readonly top: string | undefined
+  readonly options: WatchOptions
+}
 
 /**
  * Calls back when the app has changed on disk: its configuration files, and the code in the folder that `main` points
- * into (the whole app except `node_modules` and hidden folders when `main` is at its root).
+ * into (the whole app except `node_modules` and hidden folders when `main` is at its root); also what `watchDirectories`
+ * and `watchFiles` of `host.json` name.
  */
-export async function watchApp(appDirectory: string, onChange: () => void): Promise<AppWatcher> {
-  const { watch } = await import('chokidar')
-  const top = topFolder(mainOf(appDirectory))
+export function watchApp(
+  appDirectory: string,
+  initial: WatchOptions,
+  onChange: () => void,
+  onError: (reason: string) => void,
+): AppWatcher {
   let timer: NodeJS.Timeout | undefined
-  const watcher: FSWatcher = watch(appDirectory, {
-    ignoreInitial: true,
-    // A broken link or a folder without permission is not a reason to end the host.
-    ignorePermissionErrors: true,
-    ignored: (file, stats) => !isWatched(path.relative(appDirectory, file), stats?.isFile() === true, top),
-  })
-  watcher.on('all', () => {
-    clearTimeout(timer)
-    timer = setTimeout(onChange, QUIET_MS)
-  })
-  watcher.on('error', () => undefined)
-  await new Promise<void>((resolve) => watcher.once('ready', resolve))
+  let rules: WatchRules = { top: topFolder(mainOf(appDirectory)), options: initial }
+  let failed = false
+  let open = start()
+
   return {
+    update: (options) => {
+      const next: WatchRules = { top: topFolder(mainOf(appDirectory)), options }
+      if (JSON.stringify(next) === JSON.stringify(rules)) return
+      rules = next
+      const previous = open
+      open = start()
+      void close(previous)
+    },
     close: async () => {
       clearTimeout(timer)
-      await watcher.close()
+      await close(open)
     },
+  }
+
+  async function start(): Promise<FSWatcher | undefined> {
+    if (!rules.options.enabled) return undefined
+    const current = rules
+    const since = Date.now()
+    const { watch } = await import('chokidar')
+    const watcher: FSWatcher = watch(appDirectory, {
+      // What changes before everything is watched is seen by its time.
+      ignoreInitial: false,
+      alwaysStat: true,
+      // A broken link or a folder without permission is not a reason to end the host.
+      ignorePermissionErrors: true,
+      ignored: (file, stats) =>
+        !isWatched(path.relative(appDirectory, file), stats?.isFile() === true, current),
+    })
+    let ready = false
+    watcher.once('ready', () => (ready = true))
+    watcher.on('all', (_event, _file, stats) => {
+      if (!ready && (stats === undefined || stats.isDirectory() || stats.ctimeMs < since)) return
+      clearTimeout(timer)
+      timer = setTimeout(onChange, QUIET_MS)
+    })
+    watcher.on('error', (error) => {
+      if (!failed) onError(error instanceof Error ? error.message : String(error))
+      failed = true
+    })
+    return watcher
+  }
+
+  async function close(watcher: Promise<FSWatcher | undefined>): Promise<void> {
+    await (await watcher)?.close()
   }
 }
 
 /** Whether a path, relative to the app, can hold code that the app loads. */
-export function isWatched(relative: string, isFile: boolean, top: string | undefined): boolean {
+export function isWatched(relative: string, isFile: boolean, { top, options }: WatchRules): boolean {
   if (relative === '') return true
   const parts = relative.split(path.sep)
-  if (parts.length === 1 && CONFIGURATION.includes(relative)) return true
+  const [first = ''] = parts
+  if (parts.length === 1 && [...CONFIGURATION, ...options.files].includes(relative)) return true
+  if (options.directories.includes(first)) return true
   // Data that Azurite leaves in the folder it was started in changes all the time.
   if (parts.some((part) => part === 'node_modules' || part.startsWith('.') || part.startsWith('__')))
     return false
-  if (top !== undefined && parts[0] !== top) return false
+  if (top !== undefined && first !== top) return false
   return !isFile || CODE.test(relative)
 }
 

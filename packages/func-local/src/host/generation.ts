@@ -11,7 +11,9 @@ import type {
   TriggerEvent,
 } from '../registry.ts'
 import { RETURN_BINDING, BindingError, defineFunction, type FunctionDefinition } from './function.ts'
-import { readFunctionTimeout } from './function-timeout.ts'
+import type { HostJsonOptions } from '../config/host-options.ts'
+import { nearest } from '../nearest.ts'
+import { describeRefusals, type Refusal } from './refusals.ts'
 import { createAttempt } from './invoker.ts'
 import { withRetries } from './retry.ts'
 import type { WorkerProcess } from './worker-process.ts'
@@ -33,18 +35,30 @@ export interface Generation {
   readonly worker: WorkerProcess
   /** In order of their names: the order in which the host tries HTTP routes. */
   readonly functions: readonly LoadedFunction[]
-  /** One line for each function that cannot run, with the reason. */
+  /** One line for each reason why functions cannot run, and for each thing about one that has no effect. */
   readonly problems: readonly string[]
+  /** Which functions were asked for; `undefined` means all. */
+  readonly only: FunctionNames | undefined
+  /** Those of them that no function has. */
+  readonly unknownNames: readonly string[]
+  /** What runs now, in words. */
+  readonly unfinished: () => readonly string[]
   /** Begins to listen to events. */
   readonly start: () => void
   /** Takes no more events; resolves when everything that runs has ended. The worker is still there then. */
   readonly drain: () => Promise<void>
 }
 
+/** Names that were given, and where. */
+export interface FunctionNames {
+  readonly names: readonly string[]
+  readonly source: string
+}
+
 /** Which functions of the app take part. */
 export interface FunctionFilter {
   /** Names from `--functions` or `host.json`; `undefined` means all. */
-  readonly only: readonly string[] | undefined
+  readonly only: FunctionNames | undefined
   /** A debugger may hold an invocation for as long as it likes. */
   readonly debugging: boolean
 }
@@ -58,38 +72,51 @@ export function createGeneration(
   worker: WorkerProcess,
   registry: Registry,
   services: Services,
+  hostOptions: HostJsonOptions,
   filter: FunctionFilter,
 ): Generation {
   const problems: string[] = []
   const fatal = [...sameNames(worker.functions)]
+  const refusals: Refusal[] = []
   const functions: LoadedFunction[] = []
   const bound: BoundEndpoint[] = []
   const throttle = createThrottle(throttleLimits(services.hostConfig))
-  const running = new Set<Promise<unknown>>()
+  const running = new Map<Promise<unknown>, string>()
   const stopping = new AbortController()
   if (!throttle.isUsable)
     problems.push(
       'host.json: "extensions.http.maxConcurrentRequests" and "maxOutstandingRequests" must be positive, or -1 for no limit; with the value that is there every HTTP request fails.',
     )
-  const timeout = readFunctionTimeout(services.hostConfig, (line) => problems.push(line))
 
   for (const metadata of inOrder(worker.functions)) {
-    if (filter.only?.every((name) => name.toLowerCase() !== metadata.name.toLowerCase()) === true) continue
+    if (filter.only?.names.every((name) => !isNamed(metadata.name, name)) === true) continue
     try {
       functions.push(load(defineFunction(metadata)))
     } catch (error) {
       if (error instanceof ConfigurationError) fatal.push(error.message)
-      else if (error instanceof BindingError)
-        problems.push(`The '${metadata.name}' function is in error: ${error.message}`)
+      else if (error instanceof BindingError) refusals.push({ name: metadata.name, reason: error.message })
       else throw error
     }
   }
-  if (fatal.length > 0) throw new ConfigurationError([...fatal, ...problems].join('\n'))
+  if (fatal.length > 0) {
+    throw new ConfigurationError([...fatal, ...problems, ...describeRefusals(refusals)].join('\n'))
+  }
+  const all = worker.functions.map(({ name }) => name)
+  const unknownNames = filter.only?.names.filter((name) => !all.some((one) => isNamed(one, name))) ?? []
+  for (const name of unknownNames) {
+    const meant = nearest(name, all)
+    problems.push(
+      `${filter.only?.source ?? ''} names '${name}', and the app has no such function.${meant === undefined ? '' : ` Did you mean '${meant}'?`}`,
+    )
+  }
 
   return {
     worker,
     functions,
-    problems,
+    problems: [...describeRefusals(refusals), ...problems],
+    only: filter.only,
+    unknownNames,
+    unfinished: () => [...running.values()],
     start: () => {
       for (const { disabled, listener, definition } of functions) {
         if (disabled) continue
@@ -105,13 +132,13 @@ export function createGeneration(
     drain: async () => {
       stopping.abort()
       await Promise.all(functions.filter(({ disabled }) => !disabled).map(({ listener }) => listener.stop()))
-      while (running.size > 0) await Promise.allSettled(running)
+      while (running.size > 0) await Promise.allSettled(running.keys())
     },
   }
 
   /** Keeps the generation alive until the work has ended. */
-  function track<T>(work: Promise<T>): Promise<T> {
-    running.add(work)
+  function track<T>(name: string, work: Promise<T>): Promise<T> {
+    running.set(work, name)
     const done = (): void => {
       running.delete(work)
     }
@@ -138,10 +165,17 @@ export function createGeneration(
       }
       bindingType.check?.(binding, services)
     }
-    const attempt = createAttempt(fn, worker, registry, services, filter.debugging ? undefined : timeout)
+    const attempt = createAttempt(
+      fn,
+      worker,
+      registry,
+      services,
+      filter.debugging ? undefined : hostOptions.functionTimeout,
+    )
     let run: (event: TriggerEvent) => Promise<InvocationOutcome> = attempt
-    if (fn.retry !== undefined && type.supportsRetry) {
-      run = withRetries(attempt, fn.retry, stopping.signal, (delay, next, max) => {
+    const retry = fn.retry ?? hostOptions.retry
+    if (retry !== undefined && type.supportsRetry) {
+      run = withRetries(attempt, retry, stopping.signal, (delay, next, max) => {
         const wait = new Date(delay).toISOString().slice(11, 19)
         services.log.write(
           `Function.${fn.name}`,
@@ -154,7 +188,7 @@ export function createGeneration(
         `The retry policy of function '${fn.name}' is ignored: triggers of type '${fn.trigger.type}' do not support retry policies.`,
       )
     }
-    const invoke = (event: TriggerEvent): Promise<InvocationOutcome> => track(run(event))
+    const invoke = (event: TriggerEvent): Promise<InvocationOutcome> => track(fn.name, run(event))
     const { capabilities } = worker
     const listener = type.bind({ fn, services, bound, throttle, capabilities, invoke })
     const { endpoint } = listener
@@ -165,7 +199,7 @@ export function createGeneration(
         : {
             ...listener,
             // A request belongs to the generation from its first byte, before its invocation begins.
-            endpoint: { ...endpoint, handle: (...call) => track(endpoint.handle(...call)) },
+            endpoint: { ...endpoint, handle: (...args) => track(fn.name, endpoint.handle(...args)) },
           }
     return { definition: fn, disabled: isDisabled(fn.name, services), listener: handled, invoke }
   }
@@ -187,8 +221,15 @@ function* sameNames(functions: readonly FunctionMetadata[]): Generator<string> {
   }
 }
 
+function isNamed(name: string, given: string): boolean {
+  return name.toLowerCase() === given.toLowerCase()
+}
+
 /** https://learn.microsoft.com/azure/azure-functions/disable-function */
 function isDisabled(name: string, { settings }: Services): boolean {
-  const value = settings.get(`AzureWebJobs.${name}.Disabled`) ?? settings.get(`AzureWebJobs:${name}:Disabled`)
+  const value =
+    settings.get(`AzureWebJobs.${name}.Disabled`) ??
+    settings.get(`AzureWebJobs_${name}_Disabled`) ??
+    settings.get(`AzureWebJobs:${name}:Disabled`)
   return value !== undefined && /^\s*(?:true|1)\s*$/i.test(value)
 }

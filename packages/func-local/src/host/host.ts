@@ -1,88 +1,148 @@
 import { randomBytes } from 'node:crypto'
-import type { HostConfig } from '../config/host-config.ts'
-import type { Settings } from '../config/settings.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Configuration } from '../config/configuration.ts'
+import { timeZoneOf } from '../config/time-zone.ts'
 import { createAdminApi } from '../http/admin.ts'
 import type { CorsPolicy } from '../http/cors.ts'
 import type { Keys } from '../http/keys.ts'
 import { openHttpServer } from '../http/server.ts'
 import type { LogEntry } from '../protocol.ts'
 import type { Registry, Services } from '../registry.ts'
-import { createAppRunner } from './app-runner.ts'
+import { createAppRunner, StoppedError } from './app-runner.ts'
 import { watchApp, type AppWatcher } from './app-watcher.ts'
-import { printFunctions } from './function-list.ts'
-import { createGeneration, type Generation } from './generation.ts'
+import { printFunctions, whyNoFunctions } from './function-list.ts'
+import { createGeneration, type FunctionNames, type Generation } from './generation.ts'
 import type { Log } from './log.ts'
 import { findOldFunctions } from './old-functions.ts'
+import { createProblemList } from './problem-list.ts'
+import { secretsOf } from './secrets.ts'
 import { startWorker } from './worker-process.ts'
-
-/** Settings and `host.json`, as they are on disk at one moment. */
-export interface Configuration {
-  readonly settings: Settings
-  readonly hostConfig: HostConfig
-}
 
 /** What a host is started with; everything is read and checked already. */
 export interface HostOptions {
   readonly appDirectory: string
   readonly address: string
   readonly port: number
+  /** Names from the command line. */
   readonly functions: readonly string[] | undefined
-  readonly nodeArguments: readonly string[]
+  /** Arguments for the worker's Node, with a configuration. */
+  readonly nodeArguments: (configuration: Configuration) => readonly string[]
   readonly workerScript: string
   readonly version: string
-  /** Reads the configuration; called again for each reload of the app. */
+  /** The configuration of the start. */
+  readonly initial: Configuration
+  /** Reads the configuration again, for a reload of the app. */
   readonly configuration: () => Configuration
-  readonly cors: CorsPolicy | undefined
+  readonly cors: (configuration: Configuration) => CorsPolicy | undefined
   readonly keys: Keys | undefined
   readonly log: Log
   readonly registry: Registry
+  /** Asks the host to stop, also while it starts. */
+  readonly stopping: AbortSignal
 }
 
 /** A host that takes requests. */
 export interface RunningHost {
   readonly port: number
-  /** The port is free at once; resolves when everything that runs has ended and the worker is gone. */
-  readonly stop: () => Promise<void>
+  /**
+   * The port is free at once; resolves when everything that runs has ended and the worker is gone, with `false` when some
+   * of it took too long and was given up.
+   */
+  readonly stop: () => Promise<boolean>
 }
+
+const STOP_NOTICE_MS = 1000
+const STOP_LIMIT_MS = 10_000
 
 /**
  * Starts the host: the HTTP server, the worker with the app, the listeners, the watch on the app's files.
  *
- * @throws PortError when the port is taken, AppLoadError when the app does not load.
+ * @throws PortError when the port is taken, AppLoadError when the app does not load, StoppedError when it is stopped
+ * meanwhile.
  */
 export async function startHost(options: HostOptions): Promise<RunningHost> {
-  const { log } = options
+  const { log, stopping } = options
   const instanceId = randomBytes(16).toString('hex').toUpperCase()
-  let warnings: readonly string[] = []
+  const problems = createProblemList()
+  let current = options.initial
+  let isFirstLoad = true
+  let cors = options.cors(current)
+  let found: readonly string[] = []
+  let watcher: AppWatcher | undefined
   const runner = createAppRunner(load, announceReload, log)
   const adminApi = createAdminApi({ runner, instanceId, version: options.version, keys: options.keys, log })
   const server = await openHttpServer(
     { host: options.address, port: options.port },
-    { generation: runner.current, hostRoute: adminApi, cors: options.cors, keys: options.keys },
+    {
+      generation: runner.current,
+      hostRoute: adminApi,
+      // Read for each request: a reload may change it.
+      get cors() {
+        return cors
+      },
+      keys: options.keys,
+    },
     log,
   )
+  const giveUp = (): void => void runner.stop()
+  stopping.addEventListener('abort', giveUp)
   try {
-    const generation = await runner.start()
+    if (stopping.aborted) throw new StoppedError('The host was stopped before the app had loaded.')
+    const first = runner.start()
+    watcher = watchApp(options.appDirectory, current.hostOptions.watch, runner.reload, (reason) => {
+      log.warn(
+        `Changes of the app's files may not be noticed (${reason}). Start the host again after a change.`,
+      )
+    })
+    const generation = await first
     const shownAddress = options.address === '127.0.0.1' ? 'localhost' : options.address
-    for (const line of warnings) log.warn(line)
+    for (const line of problems.news(found)) log.warn(line)
     printFunctions(log, generation, `http://${shownAddress}:${server.port}`)
     log.info('Worker process started and initialized.')
     log.info(`Host lock lease acquired by instance ID '${instanceId}'.`)
   } catch (error) {
+    void watcher?.close()
     await server.close()
     throw error
+  } finally {
+    stopping.removeEventListener('abort', giveUp)
   }
-  const watching: Promise<AppWatcher | undefined> = watchApp(options.appDirectory, runner.reload).catch(
-    () => undefined,
-  )
 
-  return {
-    port: server.port,
-    stop: async () => {
-      const closed = server.close()
-      void watching.then((watcher) => watcher?.close())
-      await Promise.all([closed, runner.stop()])
-    },
+  return { port: server.port, stop }
+
+  async function stop(): Promise<boolean> {
+    const ended = Promise.all([server.close(), runner.stop()]).then(() => true)
+    void watcher?.close()
+    const limit = new AbortController()
+    const { signal } = limit
+    const after = (milliseconds: number): Promise<void> => sleep(milliseconds, undefined, { signal })
+    void after(STOP_NOTICE_MS).then(
+      () => {
+        log.info(
+          `Stopping; waiting at most ${STOP_LIMIT_MS / 1000} s for ${unfinished()}. Another Ctrl-C ends it at once.`,
+        )
+      },
+      () => undefined,
+    )
+    const tooLong = after(STOP_LIMIT_MS).then(
+      () => {
+        log.warn(`Stopped after ${STOP_LIMIT_MS / 1000} s without the end of ${unfinished()}.`)
+        return false
+      },
+      () => false,
+    )
+    const clean = await Promise.race([ended, tooLong])
+    limit.abort()
+    return clean
+  }
+
+  function unfinished(): string {
+    const counts = new Map<string, number>()
+    for (const name of runner.unfinished()) counts.set(name, (counts.get(name) ?? 0) + 1)
+    const names = [...counts.keys()].map((name) => `'${name}'`)
+    return names.length === 0
+      ? 'open connections and hooks of the app'
+      : `what runs of ${names.length === 1 ? 'function' : 'the functions'} ${names.join(', ')}`
   }
 
   /** Variables that apps and libraries expect of a local host, unless they are set: as Core Tools sets them. */
@@ -95,40 +155,75 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     }
   }
 
-  async function load(stopping: AbortSignal): Promise<Generation> {
-    const { settings, hostConfig } = options.configuration()
+  /** Reads the configuration and takes it on. The very first one has been read by the caller. */
+  function configure(): Configuration {
+    if (!isFirstLoad) current = options.configuration()
+    isFirstLoad = false
+    const { settings, hostOptions } = current
+    log.configure({ levels: hostOptions.logLevels, secrets: secretsOf(settings) })
+    cors = options.cors(current)
+    watcher?.update(hostOptions.watch)
+    return current
+  }
+
+  async function load(giveUp: AbortSignal): Promise<Generation> {
+    const configuration = configure()
+    const { settings, hostConfig, hostOptions } = configuration
     const services: Services = { settings, hostConfig, log, instanceId }
+    const zone = timeZoneOf(settings)
+    // Timers run in this process, in the zone that handlers see.
+    if (zone === undefined) delete process.env['TZ']
+    else process.env['TZ'] = zone
+    const nodeArguments = options.nodeArguments(configuration)
     const worker = await startWorker({
       script: options.workerScript,
       appDirectory: options.appDirectory,
       hostVersion: options.version,
-      nodeArguments: options.nodeArguments,
-      environment: { ...workerDefaults(), ...settings.environment },
-      stopping,
-      onLog: writeEntry,
-      onOutput: (stream, line) => {
-        if (stream === 'stderr') log.error(line)
-        else log.info(line)
+      nodeArguments,
+      environment: {
+        ...workerDefaults(),
+        ...settings.environment,
+        ...(zone === undefined ? {} : { TZ: zone }),
       },
+      giveUp,
+      onSlowLoad: (what, seconds) => {
+        log.warn(
+          `The app has not loaded after ${seconds} s: ${what}. A save loads it again; Ctrl-C ends the host.`,
+        )
+      },
+      onLog: writeEntry,
+      onOutput: log.output,
     })
-    const filter = {
-      only: options.functions ?? onlyFunctions(hostConfig),
-      debugging: options.nodeArguments.some((argument) => argument.startsWith('--inspect')),
-    }
-    let generation: Generation
     try {
-      generation = createGeneration(worker, options.registry, services, filter)
+      const generation = createGeneration(worker, options.registry, services, hostOptions, {
+        only: wantedFunctions(configuration),
+        debugging: nodeArguments.some((argument) => argument.startsWith('--inspect')),
+      })
+      const old = await findOldFunctions(options.appDirectory)
+      const none = whyNoFunctions(generation, old.length > 0)
+      found = [
+        ...configuration.problems,
+        ...hostConfig.problems,
+        ...generation.problems,
+        ...old,
+        ...(none === undefined ? [] : [none]),
+      ]
+      return generation
     } catch (error) {
       worker.kill()
       throw error
     }
-    const old = await findOldFunctions(options.appDirectory)
-    warnings = [...hostConfig.problems, ...generation.problems, ...old]
-    return generation
+  }
+
+  function wantedFunctions({ hostOptions }: Configuration): FunctionNames | undefined {
+    if (options.functions !== undefined) return { names: options.functions, source: '--functions' }
+    // https://learn.microsoft.com/azure/azure-functions/functions-host-json#functions
+    if (hostOptions.functions === undefined) return undefined
+    return { names: hostOptions.functions, source: '"functions" in host.json' }
   }
 
   function announceReload(generation: Generation): void {
-    for (const line of warnings) log.warn(line)
+    for (const line of problems.news(found)) log.warn(line)
     log.info(
       `Worker process started and initialized. Functions: ${generation.functions.map((f) => f.definition.name).join(', ')}.`,
     )
@@ -138,10 +233,4 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     if (category === 'user') log.write(`Function.${functionName ?? 'Host'}.User`, level, message)
     else log.write('Worker', level, message)
   }
-}
-
-/** https://learn.microsoft.com/azure/azure-functions/functions-host-json#functions */
-function onlyFunctions(hostConfig: HostConfig): string[] | undefined {
-  const raw = hostConfig.raw('functions')
-  return Array.isArray(raw) ? raw.filter((name) => typeof name === 'string') : undefined
 }

@@ -3,7 +3,7 @@ import { resolveExpression } from '../binding-expression.ts'
 import type { InvocationResponse, RetryContext, RpcException, TypedData } from '../protocol.ts'
 import type { BindingScope, InvocationOutcome, Registry, Services, TriggerEvent } from '../registry.ts'
 import { BindingError, RETURN_BINDING, type FunctionDefinition, type NamedBinding } from './function.ts'
-import type { FunctionTimeout } from './function-timeout.ts'
+import type { FunctionTimeout } from '../config/host-options.ts'
 import { traceContext } from './trace-context.ts'
 import type { WorkerProcess } from './worker-process.ts'
 

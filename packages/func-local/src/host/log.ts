@@ -1,7 +1,7 @@
+import { LOG_LEVELS } from '../config/host-options.ts'
 import type { LogLevel } from '../protocol.ts'
-import { isObject } from '../config/json-file.ts'
+import { linesOf } from './log-text.ts'
 
-const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'information', 'warning', 'error', 'critical', 'none']
 const COLOURS: Partial<Record<LogLevel, string>> = {
   trace: '\u001B[90m',
   debug: '\u001B[90m',
@@ -22,54 +22,68 @@ export interface Log {
   info: (message: string) => void
   warn: (message: string) => void
   error: (message: string) => void
+  /** A line that the app wrote to its standard output or error; always shown. */
+  output: (stream: 'stdout' | 'stderr', line: string) => void
   /** A line without a time stamp: the list of functions, help. */
   plain: (text: string, colour?: 'yellow' | 'green') => void
+  /** A text without the secrets in it. */
+  redact: (text: string) => string
+  /** Takes on what a new configuration says; before it, everything has its default. */
+  configure: (configuration: LogConfiguration) => void
 }
 
-/** What decides which entries are shown. */
+/** What the app's configuration decides. */
+export interface LogConfiguration {
+  /** `logging.logLevel` of `host.json`: a level for each category or pattern, and `default`. */
+  readonly levels: ReadonlyMap<string, LogLevel>
+  /** Texts that are never shown: keys from the settings. What was secret once stays so. */
+  readonly secrets: readonly string[]
+}
+
+/** What the command line and the terminal decide. */
 export interface LogOptions {
   readonly verbose: boolean
   readonly colours: boolean
-  /** `logging.logLevel` of `host.json`: a level for each category prefix, and `default`. */
-  readonly levels: unknown
-  /** Texts that are never shown: keys from the settings. */
-  readonly secrets: readonly string[]
 }
 
 /** A sink for finished text; `write` must not throw. */
 export type Sink = (text: string) => void
 
+const FROM_WORKER = /^(?:Function\..*\.User|Worker)$/
+
 /** Creates a log. Levels: https://learn.microsoft.com/azure/azure-functions/configure-monitoring#configure-log-levels */
 export function createLog(options: LogOptions, sink: Sink, now: () => Date = () => new Date()): Log {
-  const configured = readLevels(options.levels)
+  const { colours, verbose } = options
+  let levels: ReadonlyMap<string, LogLevel> = new Map()
+  const secrets = new Set<string>()
   const cache = new Map<string, number>()
 
   const redacted = (message: string): string => {
     let text = message
-    for (const secret of options.secrets) if (text.includes(secret)) text = text.replaceAll(secret, '***')
+    for (const secret of secrets) if (text.includes(secret)) text = text.replaceAll(secret, '***')
     return text
   }
   const threshold = (category: string): number => {
     let level = cache.get(category)
     if (level === undefined) {
-      level = LEVELS.indexOf(levelFor(category, configured, options.verbose))
+      level = LOG_LEVELS.indexOf(levelFor(category, levels, verbose))
       cache.set(category, level)
     }
     return level
   }
-  const stamped = (level: LogLevel, message: string): void => {
+  const stamped = (level: LogLevel, message: string, fromApp = false): void => {
     const stamp = `[${now().toISOString()}] `
-    const colour = options.colours ? COLOURS[level] : undefined
-    const lines = printable(redacted(message)).split('\n')
+    const colour = colours ? COLOURS[level] : undefined
     sink(
-      lines
+      linesOf(redacted(message), { colours, fromApp })
         .map((line) => (colour === undefined ? `${stamp}${line}\n` : `${stamp}${colour}${line}${RESET}\n`))
         .join(''),
     )
   }
   return {
     write: (category, level, message) => {
-      if (level !== 'none' && LEVELS.indexOf(level) >= threshold(category)) stamped(level, message)
+      if (level !== 'none' && LOG_LEVELS.indexOf(level) >= threshold(category))
+        stamped(level, message, FROM_WORKER.test(category))
     },
     info: (message) => {
       stamped('information', message)
@@ -80,45 +94,39 @@ export function createLog(options: LogOptions, sink: Sink, now: () => Date = () 
     error: (message) => {
       stamped('error', message)
     },
+    output: (stream, line) => {
+      stamped(stream === 'stderr' ? 'error' : 'information', line, true)
+    },
     plain: (text, colour) => {
       const code = colour === 'yellow' ? '\u001B[33m' : '\u001B[32m'
-      sink(options.colours && colour !== undefined ? `${code}${text}${RESET}\n` : `${text}\n`)
+      sink(colours && colour !== undefined ? `${code}${text}${RESET}\n` : `${text}\n`)
+    },
+    redact: redacted,
+    configure: (configuration) => {
+      levels = configuration.levels
+      cache.clear()
+      for (const secret of configuration.secrets) secrets.add(secret)
     },
   }
 }
 
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g
-
-/** Control characters could rewrite what a terminal shows; they are shown as escapes. Tabs and newlines stay. */
-function printable(message: string): string {
-  return message
-    .replaceAll('\r\n', '\n')
-    .replace(/\n+$/, '')
-    .replace(CONTROL, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+/**
+ * The rule with the longest matching category decides, of equals the last:
+ * https://learn.microsoft.com/dotnet/core/extensions/logging#how-filtering-rules-are-applied
+ */
+function levelFor(category: string, levels: ReadonlyMap<string, LogLevel>, verbose: boolean): LogLevel {
+  let best: { readonly length: number; readonly level: LogLevel } | undefined
+  for (const [pattern, level] of levels) {
+    const length = pattern.toLowerCase() === 'default' ? 0 : pattern.length
+    if (length >= (best?.length ?? 0) && (length === 0 || matches(category, pattern)))
+      best = { length, level }
+  }
+  return best?.level ?? (category.startsWith('Function.') || verbose ? 'information' : 'warning')
 }
 
-function readLevels(raw: unknown): ReadonlyMap<string, LogLevel> {
-  const levels = new Map<string, LogLevel>()
-  if (!isObject(raw)) return levels
-  for (const [category, value] of Object.entries(raw)) {
-    const level = LEVELS.find((l) => l === String(value).toLowerCase())
-    if (level !== undefined) levels.set(category.toLowerCase(), level)
-  }
-  return levels
-}
-
-function levelFor(category: string, configured: ReadonlyMap<string, LogLevel>, verbose: boolean): LogLevel {
-  let key = category.toLowerCase()
-  for (;;) {
-    const level = configured.get(key)
-    if (level !== undefined) return level
-    const dot = key.lastIndexOf('.')
-    if (dot < 0) break
-    key = key.slice(0, dot)
-  }
-  const fallback = configured.get('default')
-  const builtIn: LogLevel = category.startsWith('Function.') || verbose ? 'information' : 'warning'
-  if (fallback === undefined) return builtIn
-  return fallback
+/** A pattern is the beginning of a category, in any case; one `*` stands for anything. */
+function matches(category: string, pattern: string): boolean {
+  const name = category.toLowerCase()
+  const [start = '', end = ''] = pattern.toLowerCase().split('*')
+  return name.startsWith(start) && name.endsWith(end) && name.length >= start.length + end.length
 }

@@ -1,5 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import type { Duplex } from 'node:stream'
+import { spawn } from 'node:child_process'
+import type { Duplex, Readable } from 'node:stream'
 import { openChannel, type Channel } from '../channel.ts'
 import type {
   FromWorker,
@@ -9,6 +9,8 @@ import type {
   LogEntry,
   ToWorker,
 } from '../protocol.ts'
+import { createLineReader, type LineReader } from './line-reader.ts'
+import { superviseByShell } from './reaper.ts'
 
 /** What a worker process is started with. */
 export interface WorkerOptions {
@@ -20,7 +22,9 @@ export interface WorkerOptions {
   readonly nodeArguments: readonly string[]
   readonly environment: Readonly<Record<string, string>>
   /** Ends a worker that is still loading. */
-  readonly stopping: AbortSignal
+  readonly giveUp: AbortSignal
+  /** The app takes long to load; `what` is what has not finished. Called again and again. */
+  readonly onSlowLoad: (what: string, seconds: number) => void
   readonly onLog: (entry: LogEntry) => void
   /** A line that the app wrote to its standard output or error. */
   readonly onOutput: (stream: 'stdout' | 'stderr', line: string) => void
@@ -37,6 +41,8 @@ export interface WorkerProcess {
   readonly pid: number
   readonly functions: readonly FunctionMetadata[]
   readonly capabilities: Readonly<Record<string, string>>
+  /** The entry points that were loaded. */
+  readonly files: readonly string[]
   /** @throws {WorkerExitError} when the process ends before the answer. */
   readonly invoke: (request: InvocationRequest) => Promise<InvocationResponse>
   /** Resolves as soon as the process can take no more work: it was killed, or has ended. */
@@ -49,11 +55,16 @@ export interface WorkerProcess {
   readonly terminate: () => Promise<void>
   /** Ends the process at once. */
   readonly kill: () => void
+  /** Whether the host itself ended it. */
+  readonly wasKilled: () => boolean
 }
 
 const HOST_CHANNEL = 3
 const TERMINATE_GRACE_MS = 5000
-const LONGEST_LINE = 1 << 16
+const SLOW_LOAD_MS = 4500
+const SLOW_LOAD_AGAIN_MS = 30_000
+/** How long the output of a process that has ended is awaited: a process it started may keep the pipe open. */
+const LAST_OUTPUT_MS = 500
 
 /**
  * Starts a worker and loads the app into it.
@@ -61,6 +72,7 @@ const LONGEST_LINE = 1 << 16
  * @throws {AppLoadError} when the app does not load, {@link WorkerExitError} when the process ends while loading.
  */
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
+  options.giveUp.throwIfAborted()
   const child = spawn(
     process.execPath,
     // Stack traces point into the app's own source: https://nodejs.org/api/cli.html#--enable-source-maps
@@ -73,31 +85,65 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       windowsHide: true,
     },
   )
-  readLines(child, 'stdout', options.onOutput)
-  readLines(child, 'stderr', options.onOutput)
+  let killed = false
+  const kill = (): void => {
+    killed = true
+    child.kill('SIGKILL')
+  }
+  // However this process ends, its worker ends with it.
+  process.on('exit', kill)
+  const released = child.pid === undefined ? undefined : superviseByShell(child.pid)
+  const stdout = pipeLines(child.stdout, (line) => {
+    options.onOutput('stdout', line)
+  })
+  const stderr = pipeLines(child.stderr, (line) => {
+    options.onOutput('stderr', line)
+  })
+  const written: Record<'stdout' | 'stderr', LineReader> = {
+    stdout: createLineReader((line) => {
+      options.onOutput('stdout', line)
+    }),
+    stderr: createLineReader((line) => {
+      options.onOutput('stderr', line)
+    }),
+  }
 
   const waiting = new Map<string, { resolve: (r: InvocationResponse) => void; reject: (e: Error) => void }>()
-  const exited = new Promise<string>((resolve) => {
+  const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => {
       resolve(`could not be started: ${error.message}`)
     })
-    // `close` comes after the last output has been read.
-    child.once('close', (code, signal) => {
+    child.once('exit', (code, signal) => {
       resolve(signal === null ? `exited with code ${code ?? 0}` : `was ended by ${signal}`)
     })
+  })
+  const stream = child.stdio[HOST_CHANNEL] as Duplex | undefined
+  const exited = ended.then(async (reason) => {
+    process.off('exit', kill)
+    released?.()
+    await Promise.race([
+      Promise.all([stdout, stderr, endOf(stream)]),
+      new Promise((r) => setTimeout(r, LAST_OUTPUT_MS)),
+    ])
+    for (const reader of Object.values(written)) reader.end()
+    return reason
   })
 
   let leave: () => void = () => undefined
   const gone = new Promise<void>((resolve) => (leave = resolve))
-  child.once('exit', leave)
-  void exited.then(leave)
+  void ended.then(leave)
   let channel: Channel<ToWorker> | undefined
+  let loading = waitsForDebugger(options.nodeArguments)
+    ? 'it waits for a debugger (--inspect-brk)'
+    : 'the worker process has not started'
   const ready = new Promise<Extract<FromWorker, { type: 'ready' }>>((resolve, reject) => {
-    const stream = child.stdio[HOST_CHANNEL] as Duplex | undefined
     stream?.on('error', () => undefined)
     if (stream !== undefined)
       channel = openChannel<ToWorker, FromWorker>(stream, (message) => {
         switch (message.type) {
+          case 'loading':
+            loading = message.what
+            break
           case 'ready':
             resolve(message)
             break
@@ -113,6 +159,9 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
           case 'log':
             options.onLog(message.entry)
             break
+          case 'output':
+            written[message.stream].add(message.text)
+            break
           case 'response':
             waiting.get(message.response.invocationId)?.resolve(message.response)
             waiting.delete(message.response.invocationId)
@@ -122,6 +171,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       reject(new WorkerExitError(`The worker process ${reason} while the app was loading.`))
     })
   })
+  // Not before its last messages have been read: a response may be among them.
   void exited.then((reason) => {
     for (const { reject } of waiting.values())
       reject(new WorkerExitError(`The worker process ${reason} during the invocation.`))
@@ -129,16 +179,20 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   })
   channel?.send({ type: 'init', appDirectory: options.appDirectory, hostVersion: options.hostVersion })
 
-  const giveUp = (): void => {
-    child.kill('SIGKILL')
+  const started = Date.now()
+  const slow = (): void => {
+    options.onSlowLoad(loading, Math.round((Date.now() - started) / 1000))
+    timer = setTimeout(slow, SLOW_LOAD_AGAIN_MS)
   }
-  options.stopping.addEventListener('abort', giveUp)
+  let timer = setTimeout(slow, SLOW_LOAD_MS)
+  options.giveUp.addEventListener('abort', kill)
   try {
-    const { functions, capabilities } = await ready
+    const { functions, capabilities, files } = await ready
     return {
       pid: child.pid ?? 0,
       functions,
       capabilities,
+      files,
       gone,
       exited,
       invoke: (request) =>
@@ -153,39 +207,50 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       detachDebugger: () => channel?.send({ type: 'detachDebugger' }),
       terminate: async () => {
         channel?.send({ type: 'terminate' })
-        const timer = setTimeout(() => child.kill('SIGKILL'), TERMINATE_GRACE_MS)
+        const grace = setTimeout(kill, TERMINATE_GRACE_MS)
         await exited
-        clearTimeout(timer)
+        clearTimeout(grace)
       },
       kill: () => {
         leave()
-        child.kill('SIGKILL')
+        kill()
       },
+      wasKilled: () => killed,
     }
   } catch (error) {
-    child.kill('SIGKILL')
+    kill()
     await exited
     throw error
   } finally {
-    options.stopping.removeEventListener('abort', giveUp)
+    clearTimeout(timer)
+    options.giveUp.removeEventListener('abort', kill)
   }
 }
 
-function readLines(child: ChildProcess, name: 'stdout' | 'stderr', onLine: WorkerOptions['onOutput']): void {
-  const stream = child[name]
-  if (stream === null) return
-  let rest = ''
-  stream.setEncoding('utf8')
-  stream.on('data', (chunk: string) => {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) onLine(name, line)
-    if (rest.length > LONGEST_LINE) {
-      onLine(name, rest)
-      rest = ''
-    }
+/** https://nodejs.org/api/cli.html#--inspect-brkhostport and `--inspect-wait` hold the process until a debugger comes. */
+function waitsForDebugger(nodeArguments: readonly string[]): boolean {
+  return nodeArguments.some((argument) => /^--inspect-(?:brk|wait)\b/.test(argument))
+}
+
+function endOf(stream: Duplex | undefined): Promise<void> {
+  if (stream === undefined || stream.destroyed || stream.readableEnded) return Promise.resolve()
+  return new Promise((resolve) => {
+    stream.once('end', resolve)
+    stream.once('close', resolve)
   })
-  stream.on('end', () => {
-    if (rest !== '') onLine(name, rest)
+}
+
+/** Reads a stream line by line; resolves at its end. */
+function pipeLines(stream: Readable | null, onLine: (line: string) => void): Promise<void> {
+  if (stream === null) return Promise.resolve()
+  const reader = createLineReader(onLine)
+  stream.setEncoding('utf8')
+  stream.on('data', reader.add)
+  stream.on('error', () => undefined)
+  return new Promise((resolve) => {
+    stream.once('close', () => {
+      reader.end()
+      resolve()
+    })
   })
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { HostConfig } from '../config/host-config.ts'
-import { wholeNumber } from '../config/value-schemas.ts'
+import { INT32_MAX, wholeNumber } from '../config/value-schemas.ts'
 
 /** How blob triggers run. */
 export interface BlobOptions {
@@ -25,8 +25,8 @@ export function readBlobOptions(hostConfig: HostConfig): BlobOptions {
       maxDegreeOfParallelism: PER_PROCESSOR * availableParallelism(),
       poisonBlobThreshold: DEFAULT_THRESHOLD,
       ...hostConfig.section('extensions.blobs', {
-        maxDegreeOfParallelism: wholeNumber(1, 1_000_000),
-        poisonBlobThreshold: wholeNumber(1, 1_000_000),
+        maxDegreeOfParallelism: wholeNumber(1, INT32_MAX),
+        poisonBlobThreshold: wholeNumber(1, INT32_MAX),
       }),
     }
     read.set(hostConfig, options)

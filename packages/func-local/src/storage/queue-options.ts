@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { HostConfig } from '../config/host-config.ts'
-import { timeSpan, wholeNumber, word } from '../config/value-schemas.ts'
+import { INT32_MAX, timeSpan, wholeNumber, word } from '../config/value-schemas.ts'
 import type { MessageEncoding } from './queue-encoding.ts'
 
 /** How queues are read and written; durations in milliseconds. */
@@ -33,17 +33,23 @@ export function readQueueOptions(hostConfig: HostConfig): QueueOptions {
   if (options === undefined) {
     const section = hostConfig.section('extensions.queues', {
       batchSize: wholeNumber(1, 32),
-      newBatchThreshold: wholeNumber(0, 1_000_000),
-      visibilityTimeout: timeSpan(0, 7 * DAY),
-      maxDequeueCount: wholeNumber(1, 1_000_000),
-      maxPollingInterval: timeSpan(100, DAY),
-      messageEncoding: word(['base64', 'none']),
+      newBatchThreshold: wholeNumber(0, INT32_MAX),
+      visibilityTimeout: timeSpan(),
+      maxDequeueCount: wholeNumber(1, INT32_MAX),
+      maxPollingInterval: timeSpan(100),
+      messageEncoding: word(['none', 'base64']),
     })
     const batchSize = section.batchSize ?? DEFAULTS.batchSize
     options = {
       ...DEFAULTS,
       newBatchThreshold: Math.floor(batchSize / 2) * availableParallelism(),
       ...section,
+      // The real host starts with any time span; the service takes these.
+      visibilityTimeout: Math.min(
+        7 * DAY,
+        Math.max(0, section.visibilityTimeout ?? DEFAULTS.visibilityTimeout),
+      ),
+      maxPollingInterval: Math.min(DAY, section.maxPollingInterval ?? DEFAULTS.maxPollingInterval),
     }
     read.set(hostConfig, options)
   }

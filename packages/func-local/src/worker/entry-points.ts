@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { glob, isDynamicPattern } from 'tinyglobby'
+import { braceAlternatives } from './brace-alternatives.ts'
 import { toError, WorkerError } from './errors.ts'
 import { locateSyntaxError } from './syntax-error.ts'
 
@@ -16,21 +17,27 @@ interface AppPackage {
 export class EntryPointError extends Error {}
 
 /**
- * Loads every file that `main` of the app's `package.json` matches; `main` may be a glob:
+ * Loads every file that `main` of the app's `package.json` matches, and returns their names; `main` may be a glob:
  * https://learn.microsoft.com/azure/azure-functions/functions-reference-node#registering-a-function
  */
-export async function loadEntryPoints(appDirectory: string, log: (message: string) => void): Promise<void> {
+export async function loadEntryPoints(
+  appDirectory: string,
+  log: (message: string) => void,
+  onFile: (file: string) => void,
+): Promise<readonly string[]> {
   const manifest = await readManifest(appDirectory)
-  if (manifest.main === undefined || manifest.main === '') return
+  if (manifest.main === undefined || manifest.main === '') return []
   let current = manifest.main
   try {
     const files = await matchingFiles(appDirectory, manifest.main)
     for (const file of files) {
       current = file
+      onFile(file)
       log(`Loading entry point file "${file}"`)
       await loadFile(path.join(appDirectory, file), manifest)
       log(`Loaded entry point file "${file}"`)
     }
+    return files
   } catch (thrown) {
     const error = toError(thrown)
     const wrapped = new EntryPointError(
@@ -48,10 +55,16 @@ export async function loadEntryPoints(appDirectory: string, log: (message: strin
   }
 }
 
+/** In the order in which the alternatives of braces name them, as the real worker loads them; of each, by name. */
 async function matchingFiles(cwd: string, pattern: string): Promise<string[]> {
   const normalised = pattern.replace(/^\.\//, '')
-  const files = await glob(normalised, { cwd, dot: false, expandDirectories: false })
-  if (files.length > 0) return files.sort()
+  const matches = await Promise.all(
+    braceAlternatives(normalised).map((alternative) =>
+      glob(alternative, { cwd, dot: false, expandDirectories: false }),
+    ),
+  )
+  const files = [...new Set(matches.flatMap((found) => found.sort()))]
+  if (files.length > 0) return files
   if (isDynamicPattern(normalised)) throw new WorkerError('Found zero files matching the supplied pattern')
   throw new WorkerError('File does not exist. Build the app first, or correct "main" in package.json')
 }

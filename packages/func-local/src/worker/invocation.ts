@@ -1,6 +1,7 @@
 import type { App, CoreInvocationContext } from './app.ts'
 import { WorkerError } from './errors.ts'
 import { runHooks, withReadOnly, type LogScope } from './hooks.ts'
+import { reportLostOutputs } from './lost-outputs.ts'
 import type { StreamAnswers } from './stream-answers.ts'
 import type { InvocationRequest, InvocationResponse, LogEntry } from '../protocol.ts'
 
@@ -42,6 +43,9 @@ export async function runInvocation(
 
   const model = await app.programmingModel.getInvocationModel(core)
   const { context, inputs } = await model.getArguments()
+  reportLostOutputs(context, metadata, (message) => {
+    core.log('warning', 'system', message)
+  })
   await answers.turn(request.invocationId)
   const hookData: Record<string, unknown> = {}
   logScope.current = { hookData, invocationContext: context }

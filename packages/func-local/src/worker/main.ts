@@ -13,6 +13,7 @@ import { loadEntryPoints } from './entry-points.ts'
 import { toError } from './errors.ts'
 import { runHooks, throughLogHooks, withReadOnly, type LogScope } from './hooks.ts'
 import { runInvocation } from './invocation.ts'
+import { flushOnExit, redirectOutput } from './output.ts'
 import { watchStreamAnswers } from './stream-answers.ts'
 
 /** The version of the worker's core API that this process implements. */
@@ -23,7 +24,9 @@ const app = createApp()
 const answers = watchStreamAnswers()
 let hostVersion = ''
 const socket = new Socket({ fd: HOST_CHANNEL })
+flushOnExit(socket, HOST_CHANNEL)
 const channel = openChannel<FromWorker, ToWorker>(socket, receive)
+redirectOutput(channel, socket)
 // Without its host a worker has no purpose; this also ends it when the host is killed hard.
 socket.on('close', () => process.exit(0))
 socket.on('error', () => process.exit(0))
@@ -75,13 +78,18 @@ function receive(message: ToWorker): void {
 
 async function load(appDirectory: string): Promise<void> {
   try {
-    await loadEntryPoints(appDirectory, debug)
+    const files = await loadEntryPoints(appDirectory, debug, (file) => {
+      loading(`loading ${file} has not finished`)
+    })
     const context = withReadOnly(
       { functionAppDirectory: appDirectory },
       { hookData: () => app.appLevelHookData, appHookData: () => app.appHookData },
     )
+    loading('an appStart hook has not finished')
     await runHooks(app, 'appStart', context, debug)
+    if (app.functions.size === 0) await lateRegistration()
     app.registrationClosed = true
+    loading('the library has not said what it can do')
     // https://github.com/Azure/azure-functions-nodejs-worker/blob/v3.x/src/eventHandlers/getWorkerCapabilities.ts
     const own = { RawHttpBodyBytes: 'true', RpcHttpBodyOnly: 'true', TypedDataCollection: 'true' }
     const capabilities = (await app.programmingModel?.getCapabilities?.(own)) ?? own
@@ -96,10 +104,31 @@ async function load(appDirectory: string): Promise<void> {
         app.programmingModel === undefined
           ? ''
           : `${app.programmingModel.name} ${app.programmingModel.version}`,
+      files,
     })
   } catch (thrown) {
     const error = toError(thrown)
     channel.send({ type: 'failed', message: error.message, stack: error.stack ?? error.message })
+  }
+}
+
+function loading(what: string): void {
+  channel.send({ type: 'loading', what })
+}
+
+const LATE_MS = 300
+const LATE_QUIET_MS = 50
+
+/**
+ * Waits a moment for an app that registers its functions only after it has loaded, in a callback or a promise of its own:
+ * the real host asks for them a little later, and gets those, too.
+ */
+async function lateRegistration(): Promise<void> {
+  const deadline = Date.now() + LATE_MS
+  while (Date.now() < deadline) {
+    const before = app.functions.size
+    await new Promise((resolve) => setTimeout(resolve, LATE_QUIET_MS))
+    if (before > 0 && app.functions.size === before) return
   }
 }
 

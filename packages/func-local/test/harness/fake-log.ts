@@ -21,6 +21,11 @@ export function createFakeLog(): FakeLog {
     info: at('information'),
     warn: at('warning'),
     error: at('error'),
+    output: (stream, line) => {
+      at(stream)(line)
+    },
     plain: at('plain'),
+    redact: (text) => text,
+    configure: () => undefined,
   }
 }
