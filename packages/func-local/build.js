@@ -31,6 +31,7 @@ rmSync(new URL('./dist', import.meta.url), { recursive: true, force: true })
 const results = await Promise.all([
   build({ ...shared, entryPoints: { main: 'src/main.ts' }, outdir: 'dist', splitting: true }),
   build({ ...shared, entryPoints: { worker: 'src/worker/main.ts' }, outdir: 'dist' }),
+  build({ ...shared, entryPoints: ['src/worker-session.ts'], outdir: 'dist' }),
 ])
 
 // The licences of what is bundled ask to be passed on with it.

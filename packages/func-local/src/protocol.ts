@@ -131,6 +131,8 @@ export interface LogEntry {
 /** Messages the host sends. */
 export type ToWorker =
   | { readonly type: 'init'; readonly appDirectory: string; readonly hostVersion: string }
+  /** Answered at once with the same type: how long a message waits in the worker. */
+  | { readonly type: 'status' }
   | { readonly type: 'invoke'; readonly request: InvocationRequest }
   | { readonly type: 'detachDebugger' }
   | { readonly type: 'terminate' }
@@ -143,6 +145,7 @@ export type FromWorker =
       readonly capabilities: Readonly<Record<string, string>>
       readonly model: string
     }
+  | { readonly type: 'status' }
   | { readonly type: 'failed'; readonly message: string; readonly stack: string }
   | { readonly type: 'response'; readonly response: InvocationResponse }
   | { readonly type: 'log'; readonly entry: LogEntry }

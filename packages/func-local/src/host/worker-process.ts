@@ -1,14 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import type { Duplex } from 'node:stream'
-import { openChannel, type Channel } from '../channel.ts'
+import type { ChildProcess } from 'node:child_process'
 import type {
   FromWorker,
   FunctionMetadata,
   InvocationRequest,
   InvocationResponse,
   LogEntry,
-  ToWorker,
 } from '../protocol.ts'
+import { openWorkerSession } from '../worker-session.ts'
 
 /** What a worker process is started with. */
 export interface WorkerOptions {
@@ -51,7 +49,6 @@ export interface WorkerProcess {
   readonly kill: () => void
 }
 
-const HOST_CHANNEL = 3
 const TERMINATE_GRACE_MS = 5000
 const LONGEST_LINE = 1 << 16
 
@@ -61,18 +58,17 @@ const LONGEST_LINE = 1 << 16
  * @throws {AppLoadError} when the app does not load, {@link WorkerExitError} when the process ends while loading.
  */
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
-  const child = spawn(
-    process.execPath,
+  let receive: (message: FromWorker) => void = () => undefined
+  const { child, send } = openWorkerSession({
+    script: options.script,
+    appDirectory: options.appDirectory,
     // Stack traces point into the app's own source: https://nodejs.org/api/cli.html#--enable-source-maps
-    ['--enable-source-maps', ...options.nodeArguments, options.script],
-    {
-      cwd: options.appDirectory,
-      env: options.environment,
-      // The fourth is the channel: a socket pair, on Windows an overlapped pipe.
-      stdio: ['ignore', 'pipe', 'pipe', 'overlapped'],
-      windowsHide: true,
+    nodeArguments: ['--enable-source-maps', ...options.nodeArguments],
+    environment: options.environment,
+    onMessage: (message) => {
+      receive(message)
     },
-  )
+  })
   readLines(child, 'stdout', options.onOutput)
   readLines(child, 'stderr', options.onOutput)
 
@@ -91,33 +87,29 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   const gone = new Promise<void>((resolve) => (leave = resolve))
   child.once('exit', leave)
   void exited.then(leave)
-  let channel: Channel<ToWorker> | undefined
   const ready = new Promise<Extract<FromWorker, { type: 'ready' }>>((resolve, reject) => {
-    const stream = child.stdio[HOST_CHANNEL] as Duplex | undefined
-    stream?.on('error', () => undefined)
-    if (stream !== undefined)
-      channel = openChannel<ToWorker, FromWorker>(stream, (message) => {
-        switch (message.type) {
-          case 'ready':
-            resolve(message)
-            break
-          case 'failed': {
-            const error = new AppLoadError(message.message)
-            // The stack says where in the app; the message says which file the worker was loading.
-            error.stack = message.stack.includes(message.message)
-              ? message.stack
-              : `${message.message}\n${message.stack}`
-            reject(error)
-            break
-          }
-          case 'log':
-            options.onLog(message.entry)
-            break
-          case 'response':
-            waiting.get(message.response.invocationId)?.resolve(message.response)
-            waiting.delete(message.response.invocationId)
+    receive = (message) => {
+      switch (message.type) {
+        case 'ready':
+          resolve(message)
+          break
+        case 'failed': {
+          const error = new AppLoadError(message.message)
+          // The stack says where in the app; the message says which file the worker was loading.
+          error.stack = message.stack.includes(message.message)
+            ? message.stack
+            : `${message.message}\n${message.stack}`
+          reject(error)
+          break
         }
-      })
+        case 'log':
+          options.onLog(message.entry)
+          break
+        case 'response':
+          waiting.get(message.response.invocationId)?.resolve(message.response)
+          waiting.delete(message.response.invocationId)
+      }
+    }
     void exited.then((reason) => {
       reject(new WorkerExitError(`The worker process ${reason} while the app was loading.`))
     })
@@ -127,7 +119,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       reject(new WorkerExitError(`The worker process ${reason} during the invocation.`))
     waiting.clear()
   })
-  channel?.send({ type: 'init', appDirectory: options.appDirectory, hostVersion: options.hostVersion })
+  send({ type: 'init', appDirectory: options.appDirectory, hostVersion: options.hostVersion })
 
   const giveUp = (): void => {
     child.kill('SIGKILL')
@@ -148,11 +140,13 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
             return
           }
           waiting.set(request.invocationId, { resolve, reject })
-          channel?.send({ type: 'invoke', request })
+          send({ type: 'invoke', request })
         }),
-      detachDebugger: () => channel?.send({ type: 'detachDebugger' }),
+      detachDebugger: () => {
+        send({ type: 'detachDebugger' })
+      },
       terminate: async () => {
-        channel?.send({ type: 'terminate' })
+        send({ type: 'terminate' })
         const timer = setTimeout(() => child.kill('SIGKILL'), TERMINATE_GRACE_MS)
         await exited
         clearTimeout(timer)
