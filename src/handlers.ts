@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { helloHandler } from './functions/hello.ts'
 import { orderHandler } from './functions/order.ts'
 import { orderProcessorHandler } from './functions/orderProcessor.ts'
 import { orderStatusHandler } from './functions/orderStatus.ts'
@@ -14,11 +13,16 @@ const storage = lazyStorage(async () => {
 })
 const service = createService({ ...storage, now: () => new Date(), newId: randomUUID })
 
-/** Loads what the first order would wait for. */
-export const warmUp = (): Promise<unknown> => import('./storage/azure.ts')
+/** What the first order would wait for, in the order in which it is needed. */
+export const warmUp = {
+  loadTables: (): Promise<unknown> => import('./storage/azure.ts'),
+  /** Opens the connection, and with an identity gets its first token. No order can have this id. */
+  connect: (): Promise<unknown> => storage.records.read('warm up'),
+  /** An order that is accepted for the queue, and a message that can't be processed, need these. */
+  loadQueues: (): Promise<unknown> => import('./storage/queues.ts'),
+}
 
 /** What each function does. */
-export const hello = helloHandler(service)
 export const order = orderHandler(service)
 export const orderStatus = orderStatusHandler(service)
 export const orderProcessor = orderProcessorHandler(service, maxDequeueCount(process.env))

@@ -3,7 +3,7 @@ import type { OrderService } from '../orders/service.ts'
 import { withBindingName } from './binding.ts'
 
 /** `GET /api/hello?name=`: a greeting, as a JSON string. */
-export function helloHandler(service: OrderService): HttpHandler {
+export function helloHandler(service: Pick<OrderService, 'greet'>): HttpHandler {
   return (request) => ({ jsonBody: service.greet(request.query.get('name')) })
 }
 

@@ -34,10 +34,9 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  // The app loads storage by itself, soon after it is registered: that must not outlive the test.
-  await new Promise((resolve) => setImmediate(resolve))
-  const { warmUp } = await import('../../src/handlers.ts')
-  await warmUp()
+  // The app loads storage by itself when it is idle: that must not outlive the test.
+  const { warmedUp } = await import('../../src/main.ts')
+  await warmedUp
   jest.unmock('@azure/functions-core')
 })
 
