@@ -1,3 +1,4 @@
+import { app } from '@azure/functions'
 import { registerDocs } from './functions/docs.ts'
 import { helloHandler, registerHello } from './functions/hello.ts'
 import { registerOpenApi } from './functions/openapi.ts'
@@ -18,6 +19,8 @@ function handlers(): Promise<typeof Handlers> {
   })
   return loading
 }
+
+app.setup({ enableHttpStream: true })
 
 // Needs nothing that would have to be loaded.
 registerHello(helloHandler({ greet }))
