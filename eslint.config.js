@@ -21,6 +21,8 @@ export const zones = [
     ...[
       'packages/bench',
       'packages/testkit',
+      // What func-local exports: the built files.
+      'packages/func-local/dist/worker-session.js',
       'src',
       'scripts/build.ts',
       'scripts/package.ts',

@@ -1,31 +1,61 @@
-import { runFresh, workerScript } from './freshProcess.ts'
-import { measurePairs } from './pairs.ts'
-import { ratioRow } from './report.ts'
+import { loadAndFirstCall, measureColdStart, PAUSES_MS, type ColdStartSteps } from './coldStart.ts'
+import { measureRounds, pairsOf } from './pairs.ts'
+import { ratioRow, type Bar, type Row } from './report.ts'
 import type { Section } from './section.ts'
 
-/** The file is read from the disk's cache, and a fresh process has one chance: more pairs than elsewhere, for they are short. */
-const PAIRS_FACTOR = 3
+/** A fresh process has one chance: more rounds than elsewhere, for they are short. */
+const ROUNDS_FACTOR = 3
 
-/** How long the worker waits for the app to load. */
-export const appLoad: Section = {
+const HELLO = { function: 'hello', method: 'GET', path: '/api/hello' } as const
+const NO_OP = { function: 'noop', method: 'GET', path: '/api/noop' } as const
+
+const BARS = new Map<number, Bar>([
+  [0, { kind: 'at most', value: 1.05 }],
+  [300, { kind: 'at most', value: 0.85 }],
+])
+
+/** From the load of the app until `hello` has responded, in a fresh worker process. */
+export const firstHello: Section = {
   letter: 'a',
-  title: 'App load in the worker process',
-  async run({ apps, folder, pairs, signal }) {
-    const script = await workerScript(folder, 'load')
-    const load = (app: string) => async () =>
-      ((await runFresh(script, [app])).printed as { readonly loadMs: number }).loadMs
-    const measured = await measurePairs(pairs * PAIRS_FACTOR, load(apps.ours), load(apps.empty), { signal })
-    return [
-      ratioRow(
+  title: 'Cold start in a fresh worker process: load of the app and first hello',
+  async run({ apps, pairs, signal }) {
+    const { worker } = apps
+    const rows: Row[] = []
+    for (const pauseMs of PAUSES_MS) {
+      const rounds = await measureRounds(
+        pairs * ROUNDS_FACTOR,
         {
-          section: 'a',
-          what: 'app load: ours / an empty app',
-          unit: 'ms',
-          bar: { kind: 'at most', value: 1.05 },
+          empty: () => measureColdStart({ worker, app: apps.empty, call: NO_OP, pauseMs }),
+          cold: () => measureColdStart({ worker, app: apps.withoutWarmUp, call: HELLO, pauseMs }),
+          ours: () => measureColdStart({ worker, app: apps.ours, call: HELLO, pauseMs }),
         },
-        measured,
-        (ms) => ms,
-      ),
-    ]
+        { signal },
+      )
+      const row = (
+        what: string,
+        base: 'empty' | 'cold',
+        figure: (steps: ColdStartSteps) => number,
+        bar?: Bar,
+      ) =>
+        ratioRow(
+          { section: 'a', what, unit: 'ms', ...(bar && { bar }) },
+          pairsOf(rounds, 'ours', base),
+          figure,
+        )
+
+      const sum = `load + first hello, pause of ${pauseMs} ms`
+      rows.push(row(`${sum}: ours / an empty app`, 'empty', loadAndFirstCall, BARS.get(pauseMs)))
+      rows.push(row(`${sum}: ours / without warm-up`, 'cold', loadAndFirstCall))
+      if (pauseMs === 0) {
+        rows.push(
+          row('… connect: ours / an empty app', 'empty', ({ connect }) => connect),
+          row('… init', 'empty', ({ init }) => init),
+          row('… metadata', 'empty', ({ metadata }) => metadata),
+          row('… load of every function', 'empty', ({ load }) => load),
+        )
+      }
+      rows.push(row('… first call: ours / an empty app', 'empty', ({ firstCall }) => firstCall))
+    }
+    return rows
   },
 }
