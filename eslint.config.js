@@ -59,7 +59,7 @@ const pageScripts = {
 
 export default tseslint.config(
   {
-    ignores: ['**/dist/', 'coverage/', '**/test/fixtures/'],
+    ignores: ['**/dist/', '.build/', 'coverage/', '**/test/fixtures/'],
   },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,

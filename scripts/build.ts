@@ -6,12 +6,15 @@ import * as esbuild from 'esbuild'
 /** The project's root folder. */
 export const ROOT = path.join(import.meta.dirname, '..')
 
-/** What becomes of `src/`: one bundle in `dist/`, with what is loaded later in chunks of its own. */
+/** Where `npm start` runs the app. `dist/` holds what is deployed, and never a development build. */
+export const DEVELOPMENT_FOLDER = path.join(ROOT, '.build')
+
+/** What becomes of `src/`: one bundle, with what is loaded later in chunks of its own. */
 export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOptions {
   return {
     absWorkingDir: ROOT,
     entryPoints: ['src/main.ts'],
-    outdir: 'dist',
+    outdir: kind === 'release' ? 'dist' : path.join(DEVELOPMENT_FOLDER, 'dist'),
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -36,7 +39,8 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
 
 /**
  * A release, in two bundles. The worker waits for the first file when an instance starts: which functions there are, and
- * the library, in one file that needs no other one. What they do follows, in chunks of its own.
+ * the library, in one file that needs no other one. What they do follows, in chunks of its own. As one bundle, with what
+ * both need in chunks that the first file imports, a cold start takes 4 ms longer (docs/performance.md, "What was tried").
  */
 export function releaseOptions(): readonly [first: esbuild.BuildOptions, later: esbuild.BuildOptions] {
   const options = bundleOptions('release')
@@ -49,8 +53,7 @@ export function releaseOptions(): readonly [first: esbuild.BuildOptions, later: 
     },
   }
   return [
-    // Names for stack traces are set one by one, when the file is loaded: here that would take longest.
-    { ...options, splitting: false, keepNames: false, plugins: [first, usedModules] },
+    { ...options, splitting: false, plugins: [first, usedModules] },
     { ...options, entryPoints: ['src/handlers.ts'], plugins: [usedModules] },
   ]
 }
@@ -60,46 +63,34 @@ const usedModules: esbuild.Plugin = {
   name: 'used modules',
   setup(bundling) {
     const source = path.join(ROOT, 'src') + path.sep
-    bundling.onResolve({ filter: /^@azure\/functions$/ }, ({ importer, kind }) =>
-      kind === 'import-statement' && importer.startsWith(source)
-        ? { path: 'library', namespace: 'used names', sideEffects: false }
-        : undefined,
+    bundling.onResolve(
+      { filter: /^(?:\.\.?\/|@azure\/functions$)/ },
+      async ({ path: name, pluginData, ...args }) => {
+        if (pluginData === usedModules || !args.importer.startsWith(source)) return undefined
+        const { path: file, errors } = await bundling.resolve(name, { ...args, pluginData: usedModules })
+        return { path: file, errors, sideEffects: false }
+      },
     )
-    // The library is CommonJS: every module that imports it would copy all it exports when it is loaded.
-    bundling.onLoad({ filter: /^library$/, namespace: 'used names' }, async () => ({
-      contents: [
-        `const library = require('@azure/functions')`,
-        ...Object.keys((await import('@azure/functions')).default).map(
-          (name) => `export const ${name} = /* @__PURE__ */ (() => library.${name})()`,
-        ),
-      ].join('\n'),
-      resolveDir: ROOT,
-    }))
-    bundling.onResolve({ filter: /^\.\.?\// }, async ({ path: name, pluginData, ...args }) => {
-      if (pluginData === usedModules || !args.importer.startsWith(source)) return undefined
-      const { path: file, errors } = await bundling.resolve(name, { ...args, pluginData: usedModules })
-      return { path: file, errors, sideEffects: false }
-    })
   },
 }
 
-/** Deletes the chunks of earlier builds: what lies in `dist/` is deployed. */
+/** Deletes the chunks of earlier builds beside what has just been built: what lies in `dist/` is deployed. */
 export async function removeStaleOutput(...metafiles: readonly esbuild.Metafile[]): Promise<void> {
   const files = metafiles.flatMap(({ outputs }) => Object.keys(outputs))
   const current = new Set(files.map((file) => path.resolve(ROOT, file)))
-  const dist = path.join(ROOT, 'dist')
-  for (const name of await readdir(dist)) {
-    const file = path.join(dist, name)
-    if (!current.has(file)) await rm(file, { recursive: true })
+  for (const folder of new Set([...current].map((file) => path.dirname(file)))) {
+    for (const name of await readdir(folder)) {
+      const file = path.join(folder, name)
+      if (!current.has(file)) await rm(file, { recursive: true })
+    }
   }
 }
 
-/** Builds `dist/`. Errors and warnings are printed. Answers whether it succeeded. */
-export async function build(kind: 'development' | 'release'): Promise<boolean> {
-  const bundles = kind === 'release' ? releaseOptions() : [bundleOptions(kind)]
+/** Builds `dist/`, as it is deployed. Errors and warnings are printed. Returns whether it succeeded. */
+export async function build(): Promise<boolean> {
   try {
     const results = await Promise.all(
-      bundles.map((options) => esbuild.build({ ...options, metafile: true, logLevel: 'warning' })),
+      releaseOptions().map((options) => esbuild.build({ ...options, metafile: true, logLevel: 'warning' })),
     )
     await removeStaleOutput(...results.map(({ metafile }) => metafile))
     return true
@@ -109,5 +100,5 @@ export async function build(kind: 'development' | 'release'): Promise<boolean> {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  process.exitCode = (await build('release')) ? 0 : 1
+  process.exitCode = (await build()) ? 0 : 1
 }

@@ -4,7 +4,8 @@ import * as v from 'valibot'
 import { STORAGE_CONNECTION } from '../src/storage/names.ts'
 import { ROOT } from './build.ts'
 
-const SETTINGS_FILE = 'local.settings.json'
+/** The settings for running locally. The file is never committed. */
+export const SETTINGS_FILE = 'local.settings.json'
 
 const settingsSchema = v.object({
   IsEncrypted: v.optional(v.boolean()),

@@ -13,7 +13,8 @@ import {
   whoAnswers,
   type Azurite,
 } from 'testkit/azurite'
-import { bundleOptions, removeStaleOutput, ROOT } from './build.ts'
+import { bundleOptions, DEVELOPMENT_FOLDER, removeStaleOutput, ROOT } from './build.ts'
+import { prepareDevelopmentApp } from './developmentApp.ts'
 import { appSettings, ensureSettingsFile, SettingsFileError } from './settings.ts'
 
 const USAGE = `npm start -- [--host=func|func-local] [--port 7071] [--enableAuth] [--verbose] [--inspect[=9229]]
@@ -121,7 +122,7 @@ async function requireFreePort(port: number): Promise<void> {
   }
 }
 
-/** Builds, and builds again on every change of a source file. The host reloads what is new in `dist/`. */
+/** Builds, and builds again on every change of a source file. The host reloads what is new. */
 async function buildAndWatch(): Promise<esbuild.BuildContext> {
   const firstBuild = Promise.withResolvers<boolean>()
   let builds = 0
@@ -180,14 +181,14 @@ function startHost(host: Host, { port, hostFlags }: Options): ChildProcess {
   const flags = ['start', '--port', String(port), ...hostFlags]
   if (host === 'func') {
     return spawn('func', flags, {
-      cwd: ROOT,
+      cwd: DEVELOPMENT_FOLDER,
       detached,
       stdio: 'inherit',
       shell: process.platform === 'win32',
     })
   }
   return fork(path.join(ROOT, 'packages/func-local/bin/func-local.js'), flags, {
-    cwd: ROOT,
+    cwd: DEVELOPMENT_FOLDER,
     detached,
     execArgv: ['--import', PARENT_WATCHDOG],
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
@@ -223,6 +224,7 @@ async function run(options: Options): Promise<number> {
   // Its failure is looked at below, after the build's.
   storage.catch(() => undefined)
   let watching: esbuild.BuildContext | undefined
+  const app = await prepareDevelopmentApp()
   try {
     watching = await buildAndWatch()
     // Core Tools ends when storage is not there yet; func-local waits for it, and answers meanwhile.
@@ -259,6 +261,7 @@ async function run(options: Options): Promise<number> {
     console.error('Azurite has ended, so the app had no storage; the host is stopped.')
     return 1
   } finally {
+    app.close()
     await watching?.dispose()
     const azurite = await storage.catch(() => undefined)
     await azurite?.stop()
