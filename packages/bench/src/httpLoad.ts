@@ -95,6 +95,26 @@ interface Connection {
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 
+/** Where a response ends, whose body begins at `begin`; undefined when there is more to come. */
+function responseEnd(received: Buffer, begin: number, head: string): number | undefined {
+  if (/^transfer-encoding: *chunked/im.test(head)) return chunkedEnd(received, begin)
+  // func-local sends every other response with its length; 204 has no body.
+  const end = begin + Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0)
+  return received.length < end ? undefined : end
+}
+
+/** RFC 9112 §7.1: each chunk behind its length in hexadecimal digits, an empty one last. No trailers: func-local sends none. */
+function chunkedEnd(received: Buffer, begin: number): number | undefined {
+  for (let at = begin; ;) {
+    const line = received.indexOf('\r\n', at)
+    if (line < 0) return undefined
+    const length = Number.parseInt(received.toString('latin1', at, line), 16)
+    at = line + 2 + length + 2
+    if (received.length < at) return undefined
+    if (length === 0) return at
+  }
+}
+
 async function openConnection(port: number): Promise<Connection> {
   const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true })
   await once(socket, 'connect')
@@ -112,10 +132,8 @@ async function openConnection(port: number): Promise<Connection> {
     const end = received.indexOf(HEAD_END)
     if (end < 0) return
     const head = received.toString('latin1', 0, end)
-    // func-local sends every answer with its length; 204 has no body.
-    const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0)
-    const total = end + HEAD_END.length + length
-    if (received.length < total) return
+    const total = responseEnd(received, end + HEAD_END.length, head)
+    if (total === undefined) return
     received = received.subarray(total)
     settle(head.startsWith('HTTP/1.1 2') ? undefined : new UnexpectedAnswerError(head))
   })

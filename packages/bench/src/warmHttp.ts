@@ -24,7 +24,7 @@ const PLACE = requestBytes('POST', '/api/order', ORDER)
 
 /** A function of an app, and the path that says that the app is up. */
 interface Target {
-  readonly app: keyof Omit<Apps, 'host'>
+  readonly app: keyof Omit<Apps, 'host' | 'worker'>
   readonly request: Buffer
   readonly firstPath: string
 }

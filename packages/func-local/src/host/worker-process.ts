@@ -1,12 +1,14 @@
-import type { ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+import type { Duplex } from 'node:stream'
+import { openChannel, type Channel } from '../channel.ts'
 import type {
   FromWorker,
   FunctionMetadata,
   InvocationRequest,
   InvocationResponse,
   LogEntry,
+  ToWorker,
 } from '../protocol.ts'
-import { openWorkerSession } from '../worker-session.ts'
 
 /** What a worker process is started with. */
 export interface WorkerOptions {
@@ -49,6 +51,7 @@ export interface WorkerProcess {
   readonly kill: () => void
 }
 
+const HOST_CHANNEL = 3
 const TERMINATE_GRACE_MS = 5000
 const LONGEST_LINE = 1 << 16
 
@@ -58,17 +61,18 @@ const LONGEST_LINE = 1 << 16
  * @throws {AppLoadError} when the app does not load, {@link WorkerExitError} when the process ends while loading.
  */
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
-  let receive: (message: FromWorker) => void = () => undefined
-  const { child, send } = openWorkerSession({
-    script: options.script,
-    appDirectory: options.appDirectory,
+  const child = spawn(
+    process.execPath,
     // Stack traces point into the app's own source: https://nodejs.org/api/cli.html#--enable-source-maps
-    nodeArguments: ['--enable-source-maps', ...options.nodeArguments],
-    environment: options.environment,
-    onMessage: (message) => {
-      receive(message)
+    ['--enable-source-maps', ...options.nodeArguments, options.script],
+    {
+      cwd: options.appDirectory,
+      env: options.environment,
+      // The fourth is the channel: a socket pair, on Windows an overlapped pipe.
+      stdio: ['ignore', 'pipe', 'pipe', 'overlapped'],
+      windowsHide: true,
     },
-  })
+  )
   readLines(child, 'stdout', options.onOutput)
   readLines(child, 'stderr', options.onOutput)
 
@@ -87,29 +91,33 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   const gone = new Promise<void>((resolve) => (leave = resolve))
   child.once('exit', leave)
   void exited.then(leave)
+  let channel: Channel<ToWorker> | undefined
   const ready = new Promise<Extract<FromWorker, { type: 'ready' }>>((resolve, reject) => {
-    receive = (message) => {
-      switch (message.type) {
-        case 'ready':
-          resolve(message)
-          break
-        case 'failed': {
-          const error = new AppLoadError(message.message)
-          // The stack says where in the app; the message says which file the worker was loading.
-          error.stack = message.stack.includes(message.message)
-            ? message.stack
-            : `${message.message}\n${message.stack}`
-          reject(error)
-          break
+    const stream = child.stdio[HOST_CHANNEL] as Duplex | undefined
+    stream?.on('error', () => undefined)
+    if (stream !== undefined)
+      channel = openChannel<ToWorker, FromWorker>(stream, (message) => {
+        switch (message.type) {
+          case 'ready':
+            resolve(message)
+            break
+          case 'failed': {
+            const error = new AppLoadError(message.message)
+            // The stack says where in the app; the message says which file the worker was loading.
+            error.stack = message.stack.includes(message.message)
+              ? message.stack
+              : `${message.message}\n${message.stack}`
+            reject(error)
+            break
+          }
+          case 'log':
+            options.onLog(message.entry)
+            break
+          case 'response':
+            waiting.get(message.response.invocationId)?.resolve(message.response)
+            waiting.delete(message.response.invocationId)
         }
-        case 'log':
-          options.onLog(message.entry)
-          break
-        case 'response':
-          waiting.get(message.response.invocationId)?.resolve(message.response)
-          waiting.delete(message.response.invocationId)
-      }
-    }
+      })
     void exited.then((reason) => {
       reject(new WorkerExitError(`The worker process ${reason} while the app was loading.`))
     })
@@ -119,7 +127,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       reject(new WorkerExitError(`The worker process ${reason} during the invocation.`))
     waiting.clear()
   })
-  send({ type: 'init', appDirectory: options.appDirectory, hostVersion: options.hostVersion })
+  channel?.send({ type: 'init', appDirectory: options.appDirectory, hostVersion: options.hostVersion })
 
   const giveUp = (): void => {
     child.kill('SIGKILL')
@@ -140,13 +148,11 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
             return
           }
           waiting.set(request.invocationId, { resolve, reject })
-          send({ type: 'invoke', request })
+          channel?.send({ type: 'invoke', request })
         }),
-      detachDebugger: () => {
-        send({ type: 'detachDebugger' })
-      },
+      detachDebugger: () => channel?.send({ type: 'detachDebugger' }),
       terminate: async () => {
-        send({ type: 'terminate' })
+        channel?.send({ type: 'terminate' })
         const timer = setTimeout(() => child.kill('SIGKILL'), TERMINATE_GRACE_MS)
         await exited
         clearTimeout(timer)
