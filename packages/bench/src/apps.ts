@@ -17,7 +17,7 @@ export interface Apps {
   readonly withoutWarmUp: string
   /** `app.http` with one handler that does nothing, bundled the same way. */
   readonly empty: string
-  /** The answers of `hello` and `order`, without the app. */
+  /** The same responses as `hello` and `order`, without anything else. */
   readonly answers: string
   /** Ours on storage in memory, bundled the same way; without the queue's function. */
   readonly memory: string

@@ -56,7 +56,7 @@ export const firstOrder: Section = {
       const firstCall = { path: '/api/order', method: 'POST', body: ORDER, status: 200 } as const
       const host = await startBenchHost({ host: apps.host, app, environment, firstCall })
       await host.stop()
-      return host.firstAnswerMs
+      return host.firstResponseMs
     }
     const unbundled = await measurePairs(pairs, inWorker(apps.ours, 0), inWorker(apps.unbundled, 0), {
       signal,

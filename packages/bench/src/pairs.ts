@@ -1,10 +1,10 @@
-/** The same thing measured of two subjects, one right after the other. */
+/** One measurement of each of two subjects, taken one right after the other. */
 export interface Pair<T> {
   readonly ours: T
   readonly base: T
 }
 
-/** The middle of several figures, and the quarter below and above it. */
+/** Median and quartiles of several figures. */
 export interface Spread {
   readonly median: number
   readonly lower: number
@@ -78,7 +78,7 @@ export function spreadOf(figures: readonly number[]): Spread {
   return { median: quantile(sorted, 0.5), lower: quantile(sorted, 0.25), upper: quantile(sorted, 0.75) }
 }
 
-/** The figure that this part of a sorted list lies below, interpolated. */
+/** A quantile of a sorted list, interpolated. */
 export function quantile(sorted: readonly number[], part: number): number {
   const position = (sorted.length - 1) * part
   const below = sorted[Math.floor(position)] ?? NaN
