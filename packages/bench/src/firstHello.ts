@@ -26,6 +26,7 @@ export const firstHello: Section = {
         pairs * ROUNDS_FACTOR,
         {
           empty: () => measureColdStart({ worker, app: apps.empty, call: NO_OP, pauseMs }),
+          response: () => measureColdStart({ worker, app: apps.answers, call: HELLO, pauseMs }),
           cold: () => measureColdStart({ worker, app: apps.withoutWarmUp, call: HELLO, pauseMs }),
           ours: () => measureColdStart({ worker, app: apps.ours, call: HELLO, pauseMs }),
         },
@@ -33,7 +34,7 @@ export const firstHello: Section = {
       )
       const row = (
         what: string,
-        base: 'empty' | 'cold',
+        base: 'empty' | 'response' | 'cold',
         figure: (steps: ColdStartSteps) => number,
         bar?: Bar,
       ) =>
@@ -45,6 +46,7 @@ export const firstHello: Section = {
 
       const sum = `load + first hello, pause of ${pauseMs} ms`
       rows.push(row(`${sum}: ours / an empty app`, 'empty', loadAndFirstCall, BARS.get(pauseMs)))
+      rows.push(row(`${sum}: ours / its response alone`, 'response', loadAndFirstCall))
       rows.push(row(`${sum}: ours / without warm-up`, 'cold', loadAndFirstCall))
       if (pauseMs === 0) {
         rows.push(
