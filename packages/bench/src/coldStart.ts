@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { request as openRequest } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -54,6 +55,11 @@ export interface ColdStartSteps {
   readonly load: number
   /** From the first call until its response is complete. */
   readonly firstCall: number
+  /**
+   * CPU time of the worker's main thread from `init` to the end of the first call, without the pause. It hardly depends on what
+   * else the machine does. NaN where there is no Linux.
+   */
+  readonly cpu: number
 }
 
 /** What the app is accountable for: the load of the app and of its functions, and the first call. Without the pause. */
@@ -98,9 +104,11 @@ export async function measureColdStart(start: ColdStart): Promise<ColdStartSteps
     last = now
     return elapsed
   }
+  const cpuClock = () => mainThreadCpu(child.pid)
   try {
     send({ type: 'status' })
     await inbox.next('status')
+    const cpuAtInit = cpuClock()
     const connect = lap()
 
     send({ type: 'init', appDirectory: start.app, hostVersion: '4.1037.0' })
@@ -115,20 +123,35 @@ export async function measureColdStart(start: ColdStart): Promise<ColdStartSteps
     for (const _ of functions) await inbox.next('status')
     const load = lap()
 
+    const cpuAtPause = cpuClock()
     if (start.pauseMs > 0) await delay(start.pauseMs)
     const called = functions.find(({ name }) => name === start.call.function)
     const [trigger] =
       Object.entries(called?.bindings ?? {}).find(([, { type }]) => type === 'httpTrigger') ?? []
     if (trigger === undefined) throw new Error(`The app has no function "${start.call.function}" to call.`)
+    const cpuAtCall = cpuClock()
     last = performance.now()
     const { status, body } = await firstCall(session, inbox, start.call, trigger, capabilities['HttpUri'])
     const firstCallMs = lap()
     if (status !== 200) throw new Error(`The first call's status was ${status}: ${body}`)
-    return { connect, init, metadata, load, firstCall: firstCallMs }
+    const cpu = cpuAtPause - cpuAtInit + cpuClock() - cpuAtCall
+    return { connect, init, metadata, load, firstCall: firstCallMs, cpu }
   } finally {
     clearTimeout(late)
     child.kill('SIGKILL')
     await exited
+  }
+}
+
+/** Milliseconds on a processor. https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat */
+function mainThreadCpu(pid: number | undefined): number {
+  try {
+    const [nanoseconds] = readFileSync(`/proc/${String(pid)}/task/${String(pid)}/schedstat`, 'utf8').split(
+      ' ',
+    )
+    return Number(nanoseconds) / 1e6
+  } catch {
+    return NaN
   }
 }
 

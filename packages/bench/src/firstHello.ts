@@ -56,6 +56,8 @@ export const firstHello: Section = {
           row('… load of every function', 'empty', ({ load }) => load),
         )
       }
+      rows.push(row('… CPU time: ours / an empty app', 'empty', ({ cpu }) => cpu))
+      rows.push(row('… CPU time: ours / its response alone', 'response', ({ cpu }) => cpu))
       rows.push(row('… first call: ours / an empty app', 'empty', ({ firstCall }) => firstCall))
     }
     return rows

@@ -48,6 +48,7 @@ export const firstOrder: Section = {
           paired,
           loadAndFirstCall,
         ),
+        ratioRow({ ...line, what: '… CPU time' }, paired, ({ cpu }) => cpu),
         ratioRow({ ...line, what: '… first call' }, paired, ({ firstCall }) => firstCall),
       )
     }
