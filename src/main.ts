@@ -6,7 +6,7 @@ import { registerOrder } from './functions/order.ts'
 import { registerOrderProcessor } from './functions/orderProcessor.ts'
 import { registerOrderStatus } from './functions/orderStatus.ts'
 import { greet } from './orders/greeting.ts'
-import { warmUpWhenIdle } from './warmUp.ts'
+import { exerciseRequestAndResponse, warmUpWhenIdle } from './warmUp.ts'
 import type * as Handlers from './handlers.ts'
 
 // Which functions there are: the host waits for that, and for nothing else, when an instance starts. What they do is
@@ -34,6 +34,7 @@ registerDocs(async (request, context) => (await handlers()).docs(request, contex
 export const warmedUp = warmUpWhenIdle([
   // Node.js loads its HTTP client, of which `Request` and `Response` are part, with the first of them.
   () => new Response(),
+  exerciseRequestAndResponse,
   handlers,
   async () => (await handlers()).warmUp.loadTables(),
   async () => (await handlers()).warmUp.connect(),

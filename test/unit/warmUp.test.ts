@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { warmUpWhenIdle } from '../../src/warmUp.ts'
+import { exerciseRequestAndResponse, warmUpWhenIdle } from '../../src/warmUp.ts'
 
 /** A worker whose idle moments the test gives. */
 function worker() {
@@ -70,4 +70,8 @@ test('an event loop that is busy is not idle, and one that waits is', async () =
   setImmediate(work)
   await warmUpWhenIdle([() => done.push('step')])
   expect(done).toStrictEqual(['busy is over', 'step'])
+})
+
+test('a request and a response can be exercised without a server', async () => {
+  await expect(exerciseRequestAndResponse()).resolves.toBeUndefined()
 })

@@ -93,7 +93,7 @@ const withoutWarmUp: esbuild.Plugin = {
   setup(bundling) {
     bundling.onResolve({ filter: /\/warmUp\.ts$/ }, () => ({ path: 'warmUp', namespace: 'without warm-up' }))
     bundling.onLoad({ filter: /^warmUp$/, namespace: 'without warm-up' }, () => ({
-      contents: 'export const warmUpWhenIdle = () => undefined',
+      contents: 'export const warmUpWhenIdle = () => undefined, exerciseRequestAndResponse = undefined',
     }))
   },
 }
