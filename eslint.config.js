@@ -21,6 +21,8 @@ export const zones = [
     ...[
       'packages/bench',
       'packages/testkit',
+      // What func-local exports: the built files.
+      'packages/func-local/dist/worker-session.js',
       'src',
       'scripts/build.ts',
       'scripts/package.ts',
@@ -63,7 +65,15 @@ const pageScripts = {
 export default tseslint.config(
   {
     ignores: [
-      ...['**/dist/', 'coverage/', 'reports/', '.stryker-tmp*/', '**/test/fixtures/', '**/test/oracle/apps/'],
+      ...[
+        '**/dist/',
+        '.build/',
+        'coverage/',
+        'reports/',
+        '.stryker-tmp*/',
+        '**/test/fixtures/',
+        '**/test/oracle/apps/',
+      ],
     ],
   },
   js.configs.recommended,

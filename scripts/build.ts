@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as esbuild from 'esbuild'
@@ -6,12 +6,15 @@ import * as esbuild from 'esbuild'
 /** The project's root folder. */
 export const ROOT = path.join(import.meta.dirname, '..')
 
-/** What becomes of `src/`: one bundle in `dist/`, with what is loaded later in chunks of its own. */
+/** Where `npm start` runs the app. `dist/` holds what is deployed, and never a development build. */
+export const DEVELOPMENT_FOLDER = path.join(ROOT, '.build')
+
+/** What becomes of `src/`: one bundle, with what is loaded later in chunks of its own. */
 export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOptions {
   return {
     absWorkingDir: ROOT,
     entryPoints: ['src/main.ts'],
-    outdir: 'dist',
+    outdir: kind === 'release' ? 'dist' : path.join(DEVELOPMENT_FOLDER, 'dist'),
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -36,14 +39,20 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
 
 /**
  * A release, in two bundles. The worker waits for the first file when an instance starts: which functions there are, and
- * the library, in one file that needs no other one. What is imported dynamically follows, in files of its own.
+ * the library, in one file that needs no other one. What is imported dynamically follows, in files of its own. As one bundle,
+ * with what both need in chunks that the first file imports, a cold start takes 4 ms longer (docs/performance.md, "What was
+ * tried").
  */
 export function releaseOptions(): readonly [first: esbuild.BuildOptions, later: esbuild.BuildOptions] {
   const options = bundleOptions('release')
   return [
-    // Names for stack traces are set one by one, when the file is loaded: here that would take longest.
-    { ...options, splitting: false, keepNames: false, plugins: [firstFile] },
-    { ...options, outbase: 'src', entryPoints: ['src/composition.ts', 'src/functions/*.ts'] },
+    { ...options, splitting: false, plugins: [firstFile] },
+    {
+      ...options,
+      outbase: 'src',
+      entryPoints: ['src/composition.ts', 'src/functions/*.ts'],
+      plugins: [smallPages],
+    },
   ]
 }
 
@@ -60,23 +69,48 @@ const firstFile: esbuild.Plugin = {
   },
 }
 
-/** Deletes the chunks of earlier builds: what lies in `dist/` is deployed. */
+/** Minifies the styles and scripts in pages. Their Content Security Policy is computed from what is served. */
+const smallPages: esbuild.Plugin = {
+  name: 'small pages',
+  setup(bundling) {
+    bundling.onLoad({ filter: /\.html$/ }, async ({ path: file }) => {
+      let page = await readFile(file, 'utf8')
+      for (const [tag, loader] of [
+        ['style', 'css'],
+        ['script', 'js'],
+      ] as const) {
+        const [whole, open = '', content = ''] =
+          new RegExp(`(<${tag}[^>]*>)(.*?)</${tag}>`, 's').exec(page) ?? []
+        if (whole === undefined) continue
+        const { code } = await esbuild.transform(content, {
+          loader,
+          minify: true,
+          ...(loader === 'js' && { format: 'esm', target: 'es2022' }),
+        })
+        page = page.replace(whole, () => `${open}${code.trim()}</${tag}>`)
+      }
+      return { contents: page, loader: 'text' }
+    })
+  },
+}
+
+/** Deletes the chunks of earlier builds beside what has just been built: what lies in `dist/` is deployed. */
 export async function removeStaleOutput(...metafiles: readonly esbuild.Metafile[]): Promise<void> {
   const files = metafiles.flatMap(({ outputs }) => Object.keys(outputs))
   const current = new Set(files.map((file) => path.resolve(ROOT, file)))
-  const dist = path.join(ROOT, 'dist')
-  for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
-    const file = path.join(entry.parentPath, entry.name)
-    if (!entry.isDirectory() && !current.has(file)) await rm(file)
+  for (const folder of new Set([...current].map((file) => path.dirname(file)))) {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const file = path.join(folder, entry.name)
+      if (!entry.isDirectory() && !current.has(file)) await rm(file)
+    }
   }
 }
 
-/** Builds `dist/`. Errors and warnings are printed. Returns whether it succeeded. */
-export async function build(kind: 'development' | 'release'): Promise<boolean> {
-  const bundles = kind === 'release' ? releaseOptions() : [bundleOptions(kind)]
+/** Builds `dist/`, as it is deployed. Errors and warnings are printed. Returns whether it succeeded. */
+export async function build(): Promise<boolean> {
   try {
     const results = await Promise.all(
-      bundles.map((options) => esbuild.build({ ...options, metafile: true, logLevel: 'warning' })),
+      releaseOptions().map((options) => esbuild.build({ ...options, metafile: true, logLevel: 'warning' })),
     )
     await removeStaleOutput(...results.map(({ metafile }) => metafile))
     return true
@@ -86,5 +120,5 @@ export async function build(kind: 'development' | 'release'): Promise<boolean> {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  process.exitCode = (await build('release')) ? 0 : 1
+  process.exitCode = (await build()) ? 0 : 1
 }

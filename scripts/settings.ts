@@ -6,7 +6,8 @@ import { settingKey } from '../src/settings.ts'
 import { STORAGE_CONNECTION } from '../src/storage/names.ts'
 import { ROOT } from './build.ts'
 
-const SETTINGS_FILE = 'local.settings.json'
+/** The settings for running locally. The file is never committed. */
+export const SETTINGS_FILE = 'local.settings.json'
 
 /** `local.settings.json` can't be used. The message says what is wrong and what to do. */
 export class SettingsFileError extends Error {

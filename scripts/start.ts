@@ -16,7 +16,8 @@ import {
   type Azurite,
 } from 'testkit/azurite'
 import { storageConnection, StorageSettingsError } from '../src/storage/connection.ts'
-import { bundleOptions, removeStaleOutput, ROOT } from './build.ts'
+import { bundleOptions, DEVELOPMENT_FOLDER, removeStaleOutput, ROOT } from './build.ts'
+import { prepareDevelopmentApp } from './developmentApp.ts'
 import { whenNpmIsGone } from './npmProcess.ts'
 import { ensureSettingsFile, hostSettings, SettingsFileError } from './settings.ts'
 
@@ -134,7 +135,7 @@ async function requireFreePort(port: number): Promise<void> {
   }
 }
 
-/** Builds, and rebuilds on every change of a source file. The host reloads when `dist/` changes. */
+/** Builds, and rebuilds on every change of a source file. The host reloads what is new. */
 async function buildAndWatch(): Promise<esbuild.BuildContext> {
   const firstBuild = Promise.withResolvers<boolean>()
   let builds = 0
@@ -216,7 +217,7 @@ function startHost(host: Host, port: number, key: string | undefined, flags: rea
   const detached = process.platform !== 'win32'
   const script = host === 'func' ? 'scripts/coreTools.ts' : 'packages/func-local/bin/func-local.js'
   const child = fork(path.join(ROOT, script), ['start', '--port', String(port), ...flags], {
-    cwd: ROOT,
+    cwd: DEVELOPMENT_FOLDER,
     detached,
     env: key === undefined ? process.env : { ...process.env, FUNC_LOCAL_KEY: key },
     execArgv: host === 'func' ? [] : ['--import', PARENT_WATCHDOG],
@@ -317,6 +318,7 @@ async function run(options: Options, interruption: Interruption): Promise<number
   storage.catch(() => undefined)
   let watching: esbuild.BuildContext | undefined
   let child: HostProcess | undefined
+  const app = await prepareDevelopmentApp()
   try {
     watching = await unlessInterrupted(buildAndWatch(), signal)
     // Core Tools exits when storage is not there yet; func-local waits for it.
@@ -360,6 +362,7 @@ async function run(options: Options, interruption: Interruption): Promise<number
     console.error('Azurite has ended, so the app had no storage; the host was stopped.')
     return 1
   } finally {
+    app.close()
     // A signal from the terminal has ended esbuild's own process, too, and it would not reply.
     if (!signal.aborted) await watching?.dispose()
     const azurite = await storage.catch(() => undefined)

@@ -15,7 +15,7 @@ async function run(command: string, args: readonly string[]): Promise<number> {
 
 const selection = process.argv.slice(2)
 
-if (!(await build('release'))) {
+if (!(await build())) {
   process.exitCode = 1
 } else if ((await run(process.execPath, [path.join(ROOT, 'packages/func-local/build.js')])) !== 0) {
   process.exitCode = 1

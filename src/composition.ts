@@ -20,5 +20,11 @@ export const maxDequeueCount = hostMaxDequeueCount(process.env)
 /** Maps what a handler throws to a problem. */
 export { withProblems } from './http/handler.ts'
 
-/** Loads what the first order would wait for. */
-export const warmUp = (): Promise<unknown> => import('./storage/azure.ts')
+/** What the first order would wait for, in the order in which it is needed. */
+export const warmUp = {
+  loadTables: (): Promise<unknown> => import('./storage/azure.ts'),
+  /** Opens the connection, and with an identity gets its first token. No order can have this id. */
+  connect: (): Promise<unknown> => storage.records.read('warm up'),
+  /** An order that is accepted for the queue, and a message that cannot be processed, need these. */
+  loadQueues: (): Promise<unknown> => import('./storage/queues.ts'),
+}

@@ -2,6 +2,7 @@ import { HttpResponse, type HttpHandler, type InvocationContext } from '@azure/f
 import type * as Composition from './composition.ts'
 import { checkedResponse } from './http/response.ts'
 import { jsonLine } from './jsonLine.ts'
+import { exerciseRequestAndResponse, warmUpWhenIdle } from './warmUp.ts'
 
 /** What the composition root has for the functions. */
 export type Parts = typeof Composition
@@ -15,10 +16,20 @@ export type Parts = typeof Composition
  * @param load imports the function's file and makes its handler
  */
 export function http(load: (parts: Parts) => Promise<HttpHandler>): HttpHandler {
-  const handler = loaded(async () => {
-    const parts = await composition()
-    return parts.withProblems(await load(parts))
-  })
+  return responding(
+    loaded(async () => {
+      const parts = await composition()
+      return parts.withProblems(await load(parts))
+    }),
+  )
+}
+
+/** The same for a handler that is part of the first file, and needs nothing that would have to be loaded. */
+export function loadedHttp(handler: HttpHandler): HttpHandler {
+  return responding(() => handler)
+}
+
+function responding(handler: () => HttpHandler | Promise<HttpHandler>): HttpHandler {
   return async (request, context) => {
     try {
       return await checkedResponse(await (await handler())(request, context))
@@ -46,21 +57,24 @@ export function background<Input, Result>(
   return async (input, context) => (await handler())(input, context)
 }
 
-/** Loads, after the start, what the first order would wait for. */
-export function warmUp(): void {
-  setImmediate(() => {
-    composition()
-      .then((parts) => parts.warmUp())
-      .catch(() => undefined)
-  })
+const loaders: (() => Promise<unknown>)[] = []
+
+/** Loads what the first calls would wait for, step by step, whenever the worker is idle. */
+export function warmUp(): Promise<void> {
+  return warmUpWhenIdle([
+    // Node.js loads its HTTP client, of which `Request` and `Response` are part, with the first of them.
+    () => new Response(),
+    exerciseRequestAndResponse,
+    ...loaders,
+    async () => (await composition()).warmUp.loadTables(),
+    async () => (await composition()).warmUp.connect(),
+    async () => (await composition()).warmUp.loadQueues(),
+  ])
 }
 
 const composition = () => import('./composition.ts')
 
-/**
- * Loads something once: after the app has told the host what it registers, or earlier when it is needed earlier. If loading
- * fails, the next use tries again (docs/performance.md, "App load").
- */
+/** Loads something once, when the worker is idle or a call needs it. If loading fails, the next use tries again. */
 function loaded<T>(load: () => Promise<T>): () => Promise<T> {
   let loading: Promise<T> | undefined
   const get = () =>
@@ -68,9 +82,7 @@ function loaded<T>(load: () => Promise<T>): () => Promise<T> {
       loading = undefined
       throw error
     }))
-  setImmediate(() => {
-    get().catch(() => undefined)
-  })
+  loaders.push(get)
   return get
 }
 

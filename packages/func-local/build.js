@@ -34,6 +34,7 @@ const results = await Promise.all([
   build({ ...shared, entryPoints: { main: 'src/main.ts' }, outdir: 'dist', splitting: true }),
   build({ ...shared, entryPoints: { worker: 'src/worker/main.ts' }, outdir: 'dist' }),
   build({ ...shared, entryPoints: { settings: 'src/settings.ts' }, outdir: 'dist' }),
+  build({ ...shared, entryPoints: ['src/worker-session.ts'], outdir: 'dist' }),
 ])
 
 // An entry's types come from its file alone: what it exports is declared there.

@@ -5,6 +5,7 @@ import {
   StorageUnavailableError,
   UnreadableRecordError,
 } from './errors.ts'
+import { greet } from './greeting.ts'
 import { parseJson } from './json.ts'
 import {
   ORDER_ID,
@@ -219,10 +220,7 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
   }
 
   return {
-    greet(name) {
-      const trimmed = name?.trim() ?? ''
-      return trimmed === '' ? 'Hello from Azure Functions!' : `Hello, ${trimmed}!`
-    },
+    greet,
     place: (draft) => settle({ ...draft, id: draft.id ?? newId() }),
     accept,
     process,

@@ -27,7 +27,7 @@ export async function storageClients(environment: NodeJS.ProcessEnv): Promise<St
 
 /**
  * The service's storage ports over Azure Storage. An order that is placed, or processed, needs the table alone: the
- * queues' client library is loaded when something is sent (docs/performance.md, "First order").
+ * queues' client library is loaded when something is sent (docs/performance.md, "What was tried").
  *
  * @throws StorageSettingsError
  */

@@ -79,11 +79,9 @@ describe('the last delivery', () => {
 
 test('the app loads outside a Functions host, where it registers nothing', async () => {
   const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined)
-  await import('../../src/main.ts')
+  const { warmedUp } = await import('../../src/main.ts')
   expect(warn).toHaveBeenCalled()
-  // It then loads the handlers.
-  await new Promise((resolve) => setImmediate(resolve))
-  const { warmUp } = await import('../../src/composition.ts')
-  await warmUp()
+  // It then loads what the functions do.
+  await warmedUp
   warn.mockRestore()
 })

@@ -88,7 +88,7 @@ beforeAll(async () => {
     }
     app.http('cannot-be-loaded', {
       handler: http(() => {
-        if (attempts.import++ < 2) return Promise.reject(bug)
+        if (attempts.import++ < 1) return Promise.reject(bug)
         return Promise.resolve(() => ({ body: 'loaded' }))
       }),
     })
@@ -113,8 +113,6 @@ beforeAll(async () => {
     })
     app.http('no-content', { handler: http(() => Promise.resolve(() => ({ status: 204 }))) })
   })
-  // Handlers are loaded by themselves, soon after they are registered: the first attempt is that one.
-  await new Promise((resolve) => setTimeout(resolve, 50))
 })
 
 afterAll(() => worker.close())
@@ -146,12 +144,12 @@ describe('a handler that', () => {
   })
 
   it('cannot be loaded is 500, and the next call tries again', async () => {
-    expect(attempts.import).toBe(1)
+    expect(attempts.import).toBe(0)
     isInternalError(await get('cannot-be-loaded'))
     expect(worker.logged.at(-1)).toContain('secret detail')
     expect((await get('cannot-be-loaded')).text).toBe('loaded')
     expect((await get('cannot-be-loaded')).text).toBe('loaded')
-    expect(attempts.import).toBe(3)
+    expect(attempts.import).toBe(2)
   })
 
   it('reads a body that breaks off is 500 for whoever is still there', async () => {

@@ -34,10 +34,9 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  // The app loads storage soon after its registration, which must end before the test does.
-  await new Promise((resolve) => setImmediate(resolve))
-  const { warmUp } = await import('../../src/composition.ts')
-  await warmUp()
+  // The app loads storage by itself when it is idle: that must not outlive the test.
+  const { warmedUp } = await import('../../src/main.ts')
+  await warmedUp
   jest.unmock('@azure/functions-core')
 })
 

@@ -13,9 +13,11 @@ const COPY_PAUSE_MS = 500
 export interface Apps {
   /** Ours, as it is deployed. */
   readonly ours: string
+  /** Ours, without loading anything before it is needed. */
+  readonly withoutWarmUp: string
   /** `app.http` with one handler that does nothing, bundled the same way. */
   readonly empty: string
-  /** The answers of `hello` and `order`, without the app. */
+  /** The same responses as `hello` and `order`, without anything else. */
   readonly answers: string
   /** Ours on storage in memory, bundled the same way; without the queue's function. */
   readonly memory: string
@@ -23,12 +25,15 @@ export interface Apps {
   readonly unbundled: string
   /** The local host's script: a copy, so that a build of it meanwhile does not change what is measured. */
   readonly host: string
+  /** The local host's worker script, of the same copy. */
+  readonly worker: string
 }
 
 /** Builds them all, each in a folder of its own below `folder`. */
 export async function buildApps(folder: string): Promise<Apps> {
   const building = [
     bundled(path.join(folder, 'ours')),
+    bundled(path.join(folder, 'without-warm-up'), undefined, [withoutWarmUp]),
     bundled(path.join(folder, 'empty'), 'packages/bench/src/apps/empty.ts'),
     bundled(path.join(folder, 'answers'), 'packages/bench/src/apps/answers.ts'),
     bundled(path.join(folder, 'memory'), 'packages/bench/src/apps/memory.ts'),
@@ -37,8 +42,9 @@ export async function buildApps(folder: string): Promise<Apps> {
   ] as const
   // When one has failed the others have ended, too: the folder can be removed.
   await Promise.allSettled(building)
-  const [ours, empty, answers, memory, unbundled, host] = await Promise.all(building)
-  return { ours, empty, answers, memory, unbundled, host }
+  const [ours, cold, empty, answers, memory, unbundled, host] = await Promise.all(building)
+  const worker = path.join(folder, 'func-local/dist/worker.js')
+  return { ours, withoutWarmUp: cold, empty, answers, memory, unbundled, host, worker }
 }
 
 /**
@@ -63,17 +69,33 @@ export async function copyHost(folder: string): Promise<string> {
 }
 
 /** Bundles an entry point as a release’s first file is, and puts beside it what is deployed with it. */
-async function bundled(folder: string, entryPoint?: string): Promise<string> {
-  const [first, later] = releaseOptions()
-  const outdir = path.join(folder, 'dist')
-  if (entryPoint === undefined) {
-    for (const options of [first, later]) await esbuild.build({ ...options, outdir, logLevel: 'warning' })
-  } else {
-    await esbuild.build({ ...first, entryPoints: { main: entryPoint }, outdir, logLevel: 'warning' })
-  }
+async function bundled(
+  folder: string,
+  entryPoint?: string,
+  plugins: readonly esbuild.Plugin[] = [],
+): Promise<string> {
+  const [first, later] = releaseOptions().map((options) => ({
+    ...options,
+    plugins: [...plugins, ...(options.plugins ?? [])],
+    outdir: path.join(folder, 'dist'),
+    logLevel: 'warning' as const,
+  }))
+  await esbuild.build({ ...first, ...(entryPoint !== undefined && { entryPoints: { main: entryPoint } }) })
+  if (entryPoint === undefined) await esbuild.build({ ...later })
   await cp(path.join(ROOT, 'host.json'), path.join(folder, 'host.json'))
   await cp(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'))
   return folder
+}
+
+/** The same app, but that the module that warms it up does nothing. */
+const withoutWarmUp: esbuild.Plugin = {
+  name: 'without warm-up',
+  setup(bundling) {
+    bundling.onResolve({ filter: /\/warmUp\.ts$/ }, () => ({ path: 'warmUp', namespace: 'without warm-up' }))
+    bundling.onLoad({ filter: /^warmUp$/, namespace: 'without warm-up' }, () => ({
+      contents: 'export const warmUpWhenIdle = () => undefined, exerciseRequestAndResponse = undefined',
+    }))
+  },
 }
 
 /** What `tsc` makes of `src/`: every module a file, every package from `node_modules`. */

@@ -15,7 +15,7 @@ const BARE_QUEUE = 'bare'
 const BARE_TABLE = 'bare'
 const WARM_UP = 300
 
-/** Something that empties a queue when it is let. */
+/** Something that drains a queue while it is not suspended. */
 interface Consumer {
   readonly queue: QueueClient
   readonly pause: () => void
@@ -26,15 +26,15 @@ interface Consumer {
 export interface Consumers {
   /** The app’s queue. */
   readonly ordersQueue: QueueClient
-  /** Fills the queue while nobody runs, lets the consumer run alone, and answers in how many milliseconds it was empty. */
+  /** Fills the queue while both are suspended, then lets one consumer run. Returns the milliseconds until the queue is empty. */
   readonly drain: (who: 'ours' | 'bare', count: number, name: string) => Promise<number>
-  /** The same for a queue that is full already. */
+  /** The same for a queue that has been filled already. */
   readonly drainFilled: (who: 'ours' | 'bare', count: number) => Promise<number>
-  /** Lets a consumer run while something is done. */
+  /** Lets one consumer run while `act` does. */
   readonly whileRunning: <T>(who: 'ours' | 'bare', act: () => Promise<T>) => Promise<T>
 }
 
-/** How many messages the host takes at a time, and when the next ones: `host.json`, else the host's own defaults. */
+/** Batch size, and how few running messages make the host receive the next batch: `host.json`, else the host's defaults. */
 export function queueConcurrency(): { readonly batchSize: number; readonly newBatchThreshold: number } {
   const host = JSON.parse(readFileSync(path.join(ROOT, 'host.json'), 'utf8')) as {
     extensions: { queues: { batchSize?: number; newBatchThreshold?: number } }
@@ -47,14 +47,14 @@ export function queueConcurrency(): { readonly batchSize: number; readonly newBa
   }
 }
 
-/** Starts storage in memory and both consumers on it, warm, and stopped where they are. */
+/** Starts storage in memory and both consumers on it, warmed up and suspended. */
 export async function startConsumers(options: {
   readonly apps: Apps
   readonly signal: AbortSignal
   readonly atEnd: (end: () => Promise<unknown>) => void
   /** More of the host's settings. */
   readonly environment?: Readonly<Record<string, string>>
-  /** Whether storage is to be as fast when many messages wait as when there are few. */
+  /** Storage whose queues cost the same at any length. */
   readonly flatQueues?: boolean
   /** Orders that each drains before anything is measured. */
   readonly warmUp?: number
@@ -86,7 +86,7 @@ export async function startConsumers(options: {
     { execArgv: ['--disable-warning=ExperimentalWarning'] },
   )
   const died = once(loop, 'exit').then(([code, signal]: (string | number | null)[]) => {
-    throw new Error(`The bare loop has ended (${String(signal ?? code)}); what it said is above.`)
+    throw new Error(`The bare loop ended (${String(signal ?? code)}); its output is above.`)
   })
   died.catch(() => undefined)
   atEnd(async () => {

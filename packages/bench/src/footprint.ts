@@ -7,7 +7,7 @@ import { figureRow, ratioRow } from './report.ts'
 import type { Section } from './section.ts'
 
 const ORDER = JSON.stringify({ item: 'widget', quantity: 2 })
-/** After how many calls the memory is read. */
+/** The memory is read after these numbers of calls. */
 const AFTER = [0, 1000, 10_000, 20_000] as const
 const CONCURRENCY = 16
 /** One measurement makes 20,000 calls. */
@@ -15,7 +15,7 @@ const MOST_PAIRS = 3
 const KB = 1024
 const MB = 1024 * 1024
 
-/** What the app takes: on the wire when it is deployed, and in memory while it runs. */
+/** The size of the package, and the memory of the worker. */
 export const footprint: Section = {
   letter: 'e',
   title: 'Package and memory',
@@ -53,7 +53,7 @@ export const footprint: Section = {
       figureRow({ section: 'e', what: 'package, zipped', unit: 'KB', bar: { kind: 'at most', value: 300 } }, [
         size.bytes / KB,
       ]),
-      figureRow({ section: 'e', what: 'package', unit: 'files' }, [size.files]),
+      figureRow({ section: 'e', what: 'files in the package', unit: 'files' }, [size.files]),
       ...AFTER.map((calls, index) =>
         ratioRow(
           {

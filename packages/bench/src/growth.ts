@@ -7,23 +7,23 @@ import { figureRow, ratioRow, type Row } from './report.ts'
 import type { Bench, Section } from './section.ts'
 import { ordersTable, storedId, storeOrders } from './storedOrders.ts'
 
-/** Backlogs, and how often each is drained at most: the last takes minutes. */
+/** Queue lengths, and how often each is drained at most: the last one takes minutes. */
 const BACKLOGS = [
   { orders: 1000, times: 5 },
   { orders: 10_000, times: 3 },
   { orders: 50_000, times: 1 },
 ] as const
-/** Orders that are drained before: a longer drain would else be faster for what V8 has learnt in it. */
+/** Orders that are drained first, so that a long drain is not faster only because V8 optimises during it. */
 const WARM_UP = 3000
 const STORED = { few: 1000, many: 100_000 }
 const LOOKUPS = 300
 /** Within 15 %. */
 const FLAT = { kind: 'at most', value: 1.15 } as const
 
-/** Whether what is there already makes the next order slower. */
+/** Whether a longer queue, or more stored orders, make the next order slower. */
 export const growth: Section = {
   letter: 'f',
-  title: 'Growth',
+  title: 'Growth: longer queues, more stored orders',
   run: async (bench) => [...(await drains(bench)), ...(await lookups(bench))],
 }
 
@@ -35,7 +35,7 @@ async function drains({ apps, pairs, longest, signal, atEnd, note }: Bench): Pro
     for (let time = 0; time < Math.min(pairs, times); time++) {
       note(`${orders} queued orders, ${time + 1} of ${Math.min(pairs, times)}`)
       const ends: (() => Promise<unknown>)[] = []
-      // The run ends what a failure leaves behind; what went well ends here, for the next one starts with nothing stored.
+      // After a failure the run cleans up; otherwise each drain's storage ends here, so that the next one starts empty.
       let ended = false
       const end = async () => {
         if (ended) return
@@ -79,7 +79,7 @@ async function drains({ apps, pairs, longest, signal, atEnd, note }: Bench): Pro
       figureRow({ section: 'f', what: `drain time per order, of ${sizes}`, unit: '×', bar: FLAT }, [
         many.perOrder / few.perOrder,
       ]),
-      figureRow({ section: 'f', what: `the same, each over the bare loop’s`, unit: '×', bar: FLAT }, [
+      figureRow({ section: 'f', what: `the same, relative to the bare loop`, unit: '×', bar: FLAT }, [
         many.ratio / few.ratio,
       ]),
     )
@@ -87,7 +87,7 @@ async function drains({ apps, pairs, longest, signal, atEnd, note }: Bench): Pro
   return rows
 }
 
-/** A look-up over HTTP, with many orders stored and with few: two hosts, two storages, in turn. */
+/** A look-up over HTTP with many and with few stored orders: two hosts on two storages, in turn. */
 async function lookups({ apps, pairs, signal, atEnd, note }: Bench): Promise<Row[]> {
   const storageWith = async (stored: number) => {
     note(`storing ${stored} orders`)
@@ -117,7 +117,7 @@ async function lookups({ apps, pairs, signal, atEnd, note }: Bench): Promise<Row
   return [
     ratioRow({ section: 'f', what, unit: 'ms', bar: FLAT }, measured, (ms) => ms),
     figureRow(
-      { section: 'f', what: 'the slower of both, over the faster', unit: '×', bar: FLAT },
+      { section: 'f', what: 'slower look-up / faster look-up', unit: '×', bar: FLAT },
       [spreadOf(measured.map(({ ours, base }) => ours / base)).median].map((ratio) =>
         Math.max(ratio, 1 / ratio),
       ),

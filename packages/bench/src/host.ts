@@ -11,20 +11,20 @@ const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 30_000
 const RETRY_MS = 5
 
-/** A host that runs an app, alone in its process group. What it prints goes to a file: nobody waits for a reader. */
+/** A host that runs an app, alone in its process group. Its output goes to a file, so that it never waits for a reader. */
 export interface BenchHost {
   readonly port: number
-  /** Milliseconds from before the start of the process until the first call was answered. */
-  readonly firstAnswerMs: number
+  /** Milliseconds from before the start of the process until the first call succeeded. */
+  readonly firstResponseMs: number
   /** Resident memory of the process that holds the app, in bytes. */
   readonly residentBytes: () => Promise<number>
-  /** Stops the host and its worker where they are, and lets them go on: nothing is lost, and nothing is done. */
+  /** Suspends the host and its worker, by signal. */
   readonly pause: () => void
   readonly resume: () => void
   readonly stop: () => Promise<void>
 }
 
-/** A call that is made until it is answered with its status. */
+/** A call that is repeated until its response has this status. */
 export interface FirstCall {
   readonly path: string
   readonly method: 'GET' | 'POST'
@@ -86,16 +86,16 @@ export async function startBenchHost(options: {
     ) {
       await stop()
       throw new Error(
-        `${firstCall.path} was not answered ${firstCall.status} but ${String(status)}:\n${await readFile(log, 'utf8')}`,
+        `${firstCall.path} returned ${String(status)} instead of ${firstCall.status}:\n${await readFile(log, 'utf8')}`,
       )
     }
     await delay(RETRY_MS)
   }
-  const firstAnswerMs = performance.now() - begun
+  const firstResponseMs = performance.now() - begun
 
   return {
     port,
-    firstAnswerMs,
+    firstResponseMs,
     async residentBytes() {
       const worker = await workerOf(pid)
       const status = await readFile(`/proc/${worker ?? pid}/status`, 'utf8')

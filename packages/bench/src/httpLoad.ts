@@ -2,10 +2,10 @@ import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { quantile } from './pairs.ts'
 
-/** One request, as bytes on the wire, made anew for each call or always the same. */
+/** One request as bytes on the wire: the same for all calls, or made for each. */
 export type RequestBytes = Buffer | (() => Buffer)
 
-/** How a number of calls went. */
+/** The result of a number of calls. */
 export interface LoadResult {
   readonly callsPerSecond: number
   /** Milliseconds. */
@@ -20,7 +20,7 @@ export interface Calls {
   readonly latencies: readonly number[]
 }
 
-/** What several runs come to. */
+/** Merges several runs. */
 export function loadResult(runs: readonly Calls[]): LoadResult {
   const latencies = runs.flatMap((run) => run.latencies).sort((a, b) => a - b)
   const seconds = runs.reduce((sum, run) => sum + run.seconds, 0)
@@ -31,9 +31,9 @@ export function loadResult(runs: readonly Calls[]): LoadResult {
   }
 }
 
-/** Something answered otherwise than expected. */
-export class UnexpectedAnswerError extends Error {
-  override readonly name = 'UnexpectedAnswerError'
+/** A response is not the expected one. */
+export class UnexpectedResponseError extends Error {
+  override readonly name = 'UnexpectedResponseError'
 }
 
 /** The bytes of a request to 127.0.0.1. */
@@ -48,15 +48,15 @@ export function requestBytes(method: 'GET' | 'POST', path: string, body = ''): B
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
-/** Connections that are kept, each of which makes one call after the other. */
+/** Keep-alive connections, each of which makes one call after the other. */
 export interface HttpLoad {
   /**
-   * Makes so many calls, as many at a time as there are connections.
+   * Makes this number of calls, as many at a time as there are connections.
    *
    * A client of our own and not a load generator: on a machine of two cores whatever the client takes is taken from what
    * is measured, and two targets have to take turns within one run.
    *
-   * @throws UnexpectedAnswerError when an answer is not 2xx
+   * @throws UnexpectedResponseError when a response is not 2xx
    */
   run(calls: number, request: RequestBytes): Promise<Calls>
   close(): void
@@ -95,6 +95,26 @@ interface Connection {
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 
+/** Where a response ends, whose body begins at `begin`; undefined when there is more to come. */
+function responseEnd(received: Buffer, begin: number, head: string): number | undefined {
+  if (/^transfer-encoding: *chunked/im.test(head)) return chunkedEnd(received, begin)
+  // func-local sends every other response with its length; 204 has no body.
+  const end = begin + Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0)
+  return received.length < end ? undefined : end
+}
+
+/** RFC 9112 §7.1: each chunk behind its length in hexadecimal digits, an empty one last. No trailers: func-local sends none. */
+function chunkedEnd(received: Buffer, begin: number): number | undefined {
+  for (let at = begin; ;) {
+    const line = received.indexOf('\r\n', at)
+    if (line < 0) return undefined
+    const length = Number.parseInt(received.toString('latin1', at, line), 16)
+    at = line + 2 + length + 2
+    if (received.length < at) return undefined
+    if (length === 0) return at
+  }
+}
+
 async function openConnection(port: number): Promise<Connection> {
   const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true })
   await once(socket, 'connect')
@@ -112,16 +132,14 @@ async function openConnection(port: number): Promise<Connection> {
     const end = received.indexOf(HEAD_END)
     if (end < 0) return
     const head = received.toString('latin1', 0, end)
-    // func-local sends every answer with its length; 204 has no body.
-    const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0)
-    const total = end + HEAD_END.length + length
-    if (received.length < total) return
+    const total = responseEnd(received, end + HEAD_END.length, head)
+    if (total === undefined) return
     received = received.subarray(total)
-    settle(head.startsWith('HTTP/1.1 2') ? undefined : new UnexpectedAnswerError(head))
+    settle(head.startsWith('HTTP/1.1 2') ? undefined : new UnexpectedResponseError(head))
   })
   socket.on('error', settle)
   socket.on('close', () => {
-    settle(new UnexpectedAnswerError('The connection was closed.'))
+    settle(new UnexpectedResponseError('The connection was closed.'))
   })
   return {
     call: (request) =>

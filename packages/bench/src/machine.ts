@@ -1,6 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 
-/** What the figures were measured on, without a name of the machine. */
+/** The hardware and the Node.js version, without the machine's name. */
 export function machine(): { readonly text: string } & Readonly<Record<string, string | number>> {
   const model = cpus()[0]?.model.trim() ?? 'unknown processor'
   const cores = cpus().length

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util'
 import type { Section } from './section.ts'
 
-/** What is run, and how. */
+/** The command line's options. */
 export interface BenchOptions {
   readonly sections: readonly Section[]
   readonly pairs: number
-  /** Queues longer than this are left out of the growth. */
+  /** Section f leaves out longer queues. */
   readonly longest: number
   readonly json: boolean
 }
@@ -23,10 +23,10 @@ export function usage(sections: readonly Section[]): string {
   return [
     'npm run bench -- [options]',
     '',
-    'Measures the app against the least there can be: pairs taken alternately in one run, median and quartiles.',
+    'Compares the app with the least that is possible: pairs measured alternately in one run, median and quartiles.',
     '  --only a,c      only these sections',
     `  --pairs ${DEFAULT_PAIRS}      pairs of measurements (fewer show only whether it runs)`,
-    `  --longest ${DEFAULT_LONGEST} the longest queue that f drains: that one takes ten minutes`,
+    `  --longest ${DEFAULT_LONGEST} the longest queue that f drains (it takes ten minutes)`,
     '  --json          the figures as JSON, without the table',
     '',
     ...sections.map(({ letter, title }) => `  ${letter}  ${title}`),

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { QueueClient } from '@azure/storage-queue'
 
 const SENDERS = 16
-/** How often the queue is asked whether it is empty: at least this seldom, and in proportion to what is left. */
+/** The least time between two polls of the queue's length; with more left to drain it is longer. */
 const LEAST_POLL_MS = 20
 const POLL_PART = 0.03
 
-/** Puts so many orders on a queue, each with an id of its own. */
+/** Sends a number of orders to a queue, each with its own id. */
 export async function fillQueue(
   queue: QueueClient,
   count: number,
@@ -26,7 +26,7 @@ export async function fillQueue(
   )
 }
 
-/** How many messages a queue holds, those that are being processed included. */
+/** The number of messages in a queue, including those that are being processed. */
 export async function backlogOf(queue: QueueClient): Promise<number> {
   return (await queue.getProperties()).approximateMessagesCount ?? 0
 }

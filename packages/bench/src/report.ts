@@ -1,6 +1,6 @@
 import { spreadOf, type Pair, type Spread } from './pairs.ts'
 
-/** What a ratio, or a figure, is held to. */
+/** The limit for a ratio, or for a figure without one. */
 export interface Bar {
   readonly kind: 'at most' | 'at least'
   readonly value: number
@@ -17,12 +17,12 @@ export interface Row {
   /** Ours over base, pair by pair. */
   readonly ratio?: Spread
   readonly pairs: number
-  /** Of the ratio when there is one, else of our figure. */
+  /** For the ratio if there is one, else for our figure. */
   readonly bar?: Bar
   readonly met?: boolean
 }
 
-/** A row of pairs: the ratio is that of each pair, so that a slow minute of the machine cancels out. */
+/** A row of pairs. The ratio is taken pair by pair, so that a slow minute of the machine cancels out. */
 export function ratioRow<T>(
   line: { readonly section: string; readonly what: string; readonly unit: string; readonly bar?: Bar },
   pairs: readonly Pair<T>[],
@@ -39,7 +39,7 @@ export function ratioRow<T>(
   }
 }
 
-/** A row of a figure that is compared with nothing. */
+/** A row of a figure without a base. */
 export function figureRow(
   line: { readonly section: string; readonly what: string; readonly unit: string; readonly bar?: Bar },
   figures: readonly number[],
@@ -59,7 +59,7 @@ function meets(value: number, bar: Bar): boolean {
 
 const HEADER = ['', 'what', 'ours', 'base', 'unit', 'ratio', 'quartiles', 'n', 'bar', '']
 
-/** The rows as one table in Markdown: it reads well in a terminal, too. */
+/** The rows as a Markdown table, aligned for the terminal. */
 export function table(rows: readonly Row[]): string {
   const cells = rows.map((row) => [
     row.section,

@@ -10,14 +10,14 @@ import type { Bench, Section } from './section.ts'
 /** One run takes half a minute. */
 const MOST_RUNS = 3
 const CALIBRATION = 1500
-/** The load curve: seconds, and the part of the app’s own capacity that comes in each. */
+/** The load curve: up to which second, and the arriving orders as a fraction of the app’s capacity. */
 const CURVE = [
   { seconds: 6, part: 0.4 },
   { seconds: 10, part: 1.3 },
   { seconds: 120, part: 0 },
 ] as const
 
-/** A day’s spike in Azure: ten minutes of so many messages a second, with so many before and after. */
+/** A spike in Azure: the rate for ten minutes, and the rate before and after, in messages a second. */
 const SPIKE = { calm: 100, high: 1000, from: 60, to: 660 }
 /** Milliseconds of one message on an instance in Azure, for three storage requests in the same region: an assumption. */
 const ASSUMED_SERVICE_MS = 40
@@ -65,7 +65,7 @@ async function check({ apps, pairs, signal, atEnd, note }: Bench): Promise<Row[]
       ({ backlog }) => backlog,
     ),
     ratioRow(
-      { section: 's', what: 'backlog gone after: predicted / measured', unit: 's' },
+      { section: 's', what: 'time until the backlog is gone: predicted / measured', unit: 's' },
       runs,
       ({ drainedAt }) => drainedAt,
     ),
@@ -83,7 +83,7 @@ function loadCurve(capacity: number): (second: number) => number {
   }
 }
 
-/** Puts on the queue what the load curve says, and watches the backlog, until there is none. */
+/** Sends orders as the load curve says, and measures the backlog until there is none. */
 async function runLoad(
   { ordersQueue, whileRunning }: Consumers,
   load: (second: number) => number,
@@ -121,7 +121,7 @@ function predictions(): Row[] {
   const rates = Object.entries(WAYS_IN).map(([way, requests]) => {
     const { perSecond, wall } = sustainedRate(accountWalls(requests))
     return figureRow(
-      { section: 's', what: `Azure, one account, ${way}: until the ${wall} is full`, unit: 'orders/s' },
+      { section: 's', what: `Azure, one account, ${way}: limit, set by the ${wall}`, unit: 'orders/s' },
       [perSecond],
     )
   })
@@ -144,10 +144,10 @@ function predictions(): Row[] {
   return [
     ...rates,
     figureRow({ section: 's', what: `${name}: largest backlog`, unit: 'orders' }, [backlog]),
-    figureRow({ section: 's', what: `${name}: gone after the spike’s end`, unit: 's' }, [
+    figureRow({ section: 's', what: `${name}: time until it is gone, after the spike`, unit: 's' }, [
       Math.max(0, drainedAt - SPIKE.to),
     ]),
-    figureRow({ section: 's', what: `${name}: instances`, unit: '' }, [
+    figureRow({ section: 's', what: `${name}: most instances`, unit: '' }, [
       Math.max(...spike.map(({ instances }) => instances)),
     ]),
   ]

@@ -2,10 +2,10 @@ import type { Wall } from './azureLimits.ts'
 
 /** What is simulated. */
 export interface Scenario {
-  /** Orders that come in the second, counted from 0. */
+  /** Orders that arrive in a second; seconds count from 0. */
   readonly load: (second: number) => number
   readonly walls: readonly Wall[]
-  /** Orders that one instance processes in a second when nothing else holds it up. */
+  /** Orders that one instance processes in a second when no limit is reached. */
   readonly perInstance: number
   /** The queue trigger’s scaling: one instance for so many waiting messages (`batchSize`), so many added at a time. */
   readonly scaling: {

@@ -1,24 +1,24 @@
 import type { Apps } from './apps.ts'
 import type { Row } from './report.ts'
 
-/** What a section of the benchmarks is given. */
+/** The input of a section. */
 export interface Bench {
   /** Pairs of measurements; at least 15 for figures to be quoted. */
   readonly pairs: number
   /** The longest queue that is drained. */
   readonly longest: number
   readonly apps: Apps
-  /** A folder that goes when the run ends. */
+  /** A temporary folder, removed when the run ends. */
   readonly folder: string
   /** Aborted on Ctrl-C. */
   readonly signal: AbortSignal
-  /** Ends something when the run does, in reverse order. */
+  /** Registers what to clean up when the section ends; in reverse order. */
   readonly atEnd: (end: () => Promise<unknown>) => void
-  /** Says what goes on. */
+  /** Reports progress, on standard error. */
   readonly note: (text: string) => void
 }
 
-/** One section: a letter to choose it by, and what it measures. */
+/** One section of the benchmarks: the letter for `--only`, the title, and the measurement. */
 export interface Section {
   readonly letter: string
   readonly title: string

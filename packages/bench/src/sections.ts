@@ -1,7 +1,7 @@
-import { appLoad } from './appLoad.ts'
 import { queueDrain } from './drain.ts'
 import { footprint } from './footprint.ts'
 import { growth } from './growth.ts'
+import { firstHello } from './firstHello.ts'
 import { firstOrder } from './firstOrder.ts'
 import { scaling } from './scaling.ts'
 import type { Section } from './section.ts'
@@ -9,7 +9,7 @@ import { warmHttp } from './warmHttp.ts'
 
 /** Every section, in the order in which they run. */
 export const SECTIONS: readonly Section[] = [
-  appLoad,
+  firstHello,
   firstOrder,
   warmHttp,
   queueDrain,

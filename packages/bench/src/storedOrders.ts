@@ -16,7 +16,7 @@ export function storedId(n: number): string {
   return `stored-${n}`
 }
 
-/** Stores so many processed orders, past the app. */
+/** Stores a number of processed orders, directly in the table. */
 export async function storeOrders(table: TableClient, count: number, signal: AbortSignal): Promise<void> {
   await table.createTable()
   const partitions = Map.groupBy(

@@ -24,7 +24,7 @@ const PLACE = requestBytes('POST', '/api/order', ORDER)
 
 /** A function of an app, and the path that says that the app is up. */
 interface Target {
-  readonly app: keyof Omit<Apps, 'host'>
+  readonly app: keyof Omit<Apps, 'host' | 'worker'>
   readonly request: Buffer
   readonly firstPath: string
 }
@@ -62,9 +62,14 @@ const SUBJECTS: readonly Subject[] = [
     bars: { leastRate: 0.85, mostP99: 1.3 },
     part: 1,
   },
-  { name: 'hello / its answer alone', ours: target('ours', HELLO), base: target('answers', HELLO), part: 1 },
   {
-    name: 'order, in memory / its answer alone',
+    name: 'hello / its response alone',
+    ours: target('ours', HELLO),
+    base: target('answers', HELLO),
+    part: 1,
+  },
+  {
+    name: 'order, in memory / its response alone',
     ours: target('memory', PLACE),
     base: target('answers', PLACE),
     part: 1,
@@ -72,7 +77,7 @@ const SUBJECTS: readonly Subject[] = [
   { name: 'order, Azurite / no-op', ours: target('ours', PLACE), base: NOOP_POST, part: AZURITE_PART },
 ]
 
-/** Calls of a warm app, compared with a function that does nothing, or only answers, on the same kind of host. */
+/** Calls of a warm app, compared with a function that does nothing, or only sends the same response, on the same kind of host. */
 export const warmHttp: Section = {
   letter: 'c',
   title: 'Warm HTTP',

@@ -131,6 +131,8 @@ export interface LogEntry {
 /** Messages the host sends. */
 export type ToWorker =
   | { readonly type: 'init'; readonly appDirectory: string; readonly hostVersion: string }
+  /** Answered at once with the same type: how long a message waits in the worker. */
+  | { readonly type: 'status' }
   | { readonly type: 'invoke'; readonly request: InvocationRequest }
   | { readonly type: 'detachDebugger' }
   | { readonly type: 'terminate' }
@@ -147,6 +149,7 @@ export type FromWorker =
       /** The entry points that were loaded. */
       readonly files: readonly string[]
     }
+  | { readonly type: 'status' }
   | { readonly type: 'failed'; readonly message: string; readonly stack: string }
   | { readonly type: 'response'; readonly response: InvocationResponse }
   | { readonly type: 'log'; readonly entry: LogEntry }

@@ -141,7 +141,9 @@ test('a message that can never succeed is poisoned, with the reason in the log',
 })
 
 test('unavailable storage fails the delivery, so that the host delivers again', async () => {
-  await expect(deliver('{"item":"widget"}', { ports: failing, dequeueCount: 9 })).rejects.toThrow('is unknown')
+  await expect(deliver('{"item":"widget"}', { ports: failing, dequeueCount: 9 })).rejects.toThrow(
+    'is unknown',
+  )
   expect(storage.poisoned).toStrictEqual([])
   expect(event()).toMatchObject({ outcome: 'unavailable', orderId: 'message-1', dequeueCount: 9 })
 })

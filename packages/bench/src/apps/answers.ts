@@ -3,6 +3,8 @@ import { app } from '@azure/functions'
 // What an app can't do less for what `hello` and `order` do: the same answer; the request read, a line logged, the record
 // answered. What is left above it is this app's own: validation, the service, its ports.
 
+app.setup({ enableHttpStream: true })
+
 app.http('hello', {
   methods: ['GET'],
   authLevel: 'anonymous',

@@ -31,7 +31,7 @@ async function settle(message: DequeuedMessageItem): Promise<void> {
     message: `Order for ${item} processed!`,
     processedAt: new Date().toISOString(),
   }
-  // The client sends again what got no answer, and is told then that it is there, or gone, already.
+  // The client retries what got no response; then the record is there already, or the message gone.
   await table.createEntity(entity).catch(unless(409))
   await queue.deleteMessage(message.messageId, message.popReceipt).catch(unless(404))
 }

@@ -50,6 +50,9 @@ function receive(message: ToWorker): void {
       hostVersion = message.hostVersion
       void load(message.appDirectory)
       break
+    case 'status':
+      channel.send({ type: 'status' })
+      break
     case 'invoke':
       runInvocation(app, message.request, log, answers).then(
         (response) => {
