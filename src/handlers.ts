@@ -3,6 +3,7 @@ import { helloHandler } from './functions/hello.ts'
 import { orderHandler } from './functions/order.ts'
 import { orderProcessorHandler } from './functions/orderProcessor.ts'
 import { orderStatusHandler } from './functions/orderStatus.ts'
+import { queueMonitorHandler } from './functions/queueMonitor.ts'
 import { maxDequeueCount } from './functions/maxDequeueCount.ts'
 import { createService } from './orders/service.ts'
 import { lazyStorage } from './storage/lazy.ts'
@@ -22,5 +23,9 @@ export const hello = helloHandler(service)
 export const order = orderHandler(service)
 export const orderStatus = orderStatusHandler(service)
 export const orderProcessor = orderProcessorHandler(service, maxDequeueCount(process.env))
+export const queueMonitor = queueMonitorHandler(async () => {
+  const { storageQueueMeter } = await import('./storage/queueMeter.ts')
+  return storageQueueMeter(process.env)
+})
 export { openApiHandler as openApi } from './functions/openapi.ts'
 export { docsHandler as docs } from './functions/docs.ts'

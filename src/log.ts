@@ -41,15 +41,19 @@ export function logOrder(context: InvocationContext, event: OrderEvent): void {
   else context.log(line)
 }
 
+/** An event about an order as one line of JSON. */
+export function logLine(event: OrderEvent): string {
+  const { outcome, via, orderId, messageId, dequeueCount, queuedForMs } = event
+  const reason = event.reason?.slice(0, MAX_REASON_LENGTH)
+  return jsonLine({ event: 'order', outcome, via, orderId, messageId, dequeueCount, queuedForMs, reason })
+}
+
 /**
  * An event as one line of JSON. What a client or a sender wrote can be part of a reason: nothing in it may end the
  * line or steer a terminal, so control characters that JSON leaves alone are escaped too.
  */
-export function logLine(event: OrderEvent): string {
-  const { outcome, via, orderId, messageId, dequeueCount, queuedForMs } = event
-  const reason = event.reason?.slice(0, MAX_REASON_LENGTH)
-  const line = { event: 'order', outcome, via, orderId, messageId, dequeueCount, queuedForMs, reason }
-  return JSON.stringify(line).replaceAll(
+export function jsonLine(event: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify(event).replaceAll(
     /[\u007f-\u009f\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )

@@ -4,6 +4,7 @@ import { registerOpenApi } from './functions/openapi.ts'
 import { registerOrder } from './functions/order.ts'
 import { registerOrderProcessor } from './functions/orderProcessor.ts'
 import { registerOrderStatus } from './functions/orderStatus.ts'
+import { registerQueueMonitor } from './functions/queueMonitor.ts'
 import type * as Handlers from './handlers.ts'
 
 // Which functions there are: the host waits for that, and for nothing else, when an instance starts. What they do is
@@ -22,6 +23,7 @@ registerOrder(async (request, context) => (await handlers()).order(request, cont
 registerOrderStatus(async (request, context) => (await handlers()).orderStatus(request, context))
 registerOrderProcessor(async (message, context) => (await handlers()).orderProcessor(message, context))
 registerOpenApi(async (request, context) => (await handlers()).openApi(request, context))
+registerQueueMonitor(async (timer, context) => (await handlers()).queueMonitor(timer, context))
 registerDocs(async (request, context) => (await handlers()).docs(request, context))
 
 setImmediate(() => {

@@ -62,6 +62,7 @@ test('the app loads outside a Functions host, where it registers nothing', async
     'order',
     'orderProcessor',
     'orderStatus',
+    'queueMonitor',
     'warmUp',
   ])
   warn.mockRestore()

@@ -74,6 +74,7 @@ test('every function is registered, with its trigger and who may call it', () =>
       connection: 'AzureWebJobsStorage',
       dataType: 'binary',
     }),
+    queueMonitor: expect.objectContaining({ type: 'timerTrigger', schedule: '0 */5 * * * *' }),
   })
 })
 
@@ -102,5 +103,9 @@ describe('a call of a registered function reaches what it does', () => {
     await expect(
       call('orderProcessor', new TextEncoder().encode('{"item":"widget"}'), { id: 'm1', dequeueCount: 1 }),
     ).rejects.toThrow('not known')
+  })
+
+  it('queueMonitor', async () => {
+    await expect(call('queueMonitor', {})).resolves.toBeUndefined()
   })
 })

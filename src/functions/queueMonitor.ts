@@ -1,0 +1,31 @@
+import { app, type TimerHandler } from '@azure/functions'
+import { inspect } from 'node:util'
+import { jsonLine } from '../log.ts'
+import type { QueueMeter } from '../orders/queueMeter.ts'
+import { withBindingName } from './binding.ts'
+
+/** Every five minutes. An alert that looks back 15 minutes sees three measurements (infra/modules/alerts.bicep). */
+const SCHEDULE = '0 */5 * * * *'
+
+/**
+ * Timer trigger: logs what waits in the queues as one line of JSON, `{"event":"queues", …}`. An app that runs nothing
+ * logs nothing about orders; this line is there all the same, and its absence is an alert of its own.
+ *
+ * Storage that can't be reached is logged and not thrown: the next measurement comes by itself.
+ */
+export function queueMonitorHandler(meter: () => Promise<QueueMeter>): TimerHandler {
+  return async (_timer, context) => {
+    try {
+      const queues = await (await meter()).measure()
+      context.log(jsonLine({ event: 'queues', queues }))
+    } catch (error) {
+      const reason = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error)
+      context.error(jsonLine({ event: 'queues', reason }))
+    }
+  }
+}
+
+/** Registers `queueMonitor`. */
+export function registerQueueMonitor(handler: TimerHandler): void {
+  app.timer('queueMonitor', withBindingName('timer', { schedule: SCHEDULE, handler }))
+}
