@@ -129,6 +129,16 @@ var names = {
   app: 'func-orders-${token}'
   operators: 'orders-operators'
 }
+// The subnet of network.bicep, unless one is given.
+var appSubnetId = empty(vnetAppSubnetId)
+  ? resourceId(
+      subscription().subscriptionId,
+      'rg-${environmentName}',
+      'Microsoft.Network/virtualNetworks/subnets',
+      names.network,
+      'app'
+    )
+  : vnetAppSubnetId
 
 resource group 'Microsoft.Resources/resourceGroups@2025-03-01' = {
   name: 'rg-${environmentName}'
@@ -226,7 +236,7 @@ module app 'modules/app.bicep' = {
     storageAccountName: names.storageAccount
     applicationInsightsName: names.applicationInsights
     keyVaultName: functionKeysInKeyVault ? names.keyVault : ''
-    subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
+    subnetId: vnetEnabled ? appSubnetId : ''
     zoneRedundant: zoneRedundant
     siteUpdateStrategy: siteUpdateStrategy
     alwaysReadyHttpInstances: alwaysReadyHttpInstances
@@ -236,7 +246,7 @@ module app 'modules/app.bicep' = {
     httpConcurrency: httpConcurrency
   }
   // The host asks for its keys and locks as soon as it starts.
-  dependsOn: [roles]
+  dependsOn: [roles, network]
 }
 
 // The first provisioning with a network: the same account again, closed, once the app has joined. A function app whose

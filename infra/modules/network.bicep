@@ -60,10 +60,6 @@ resource network 'Microsoft.Network/virtualNetworks@2025-01-01' = if (ownNetwork
     ]
   }
 
-  resource app 'subnets' existing = {
-    name: 'app'
-  }
-
   resource endpoints 'subnets' existing = {
     name: 'private-endpoints'
   }
@@ -126,5 +122,3 @@ resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@202
     dependsOn: [links]
   }
 ]
-
-output appSubnetId string = ownNetwork ? network::app.id : appSubnetId
