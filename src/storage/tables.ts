@@ -57,8 +57,8 @@ function toEntity({ id, ...properties }: OrderRecord): TableEntity<Omit<OrderRec
   return { partitionKey: partitionKey(id), rowKey: id, ...properties }
 }
 
-/** Always in the same order, so that every answer about a processed order is the same, byte for byte. */
-function toRecord(entity: { readonly rowKey?: string }): OrderRecord {
+/** The record that an entity holds, its fields always in the same order, so that every response about a processed order is the same. */
+export function toRecord(entity: { readonly rowKey?: string }): OrderRecord {
   return v.parse(orderRecordSchema, { ...entity, id: entity.rowKey })
 }
 
