@@ -1,5 +1,5 @@
 // The order service in Azure: `azd up` creates all of this and deploys the app into it.
-// No key and no connection string is read, set or printed: everything authenticates as the managed identity.
+// No key and no connection string is read, set or printed: everything authenticates as a managed identity.
 targetScope = 'subscription'
 
 @description('Name of the azd environment: it names the resource group and tags every resource.')
@@ -7,17 +7,76 @@ targetScope = 'subscription'
 @maxLength(64)
 param environmentName string
 
-@description('Azure region of every resource. It must offer the Flex Consumption plan: az functionapp list-flexconsumption-locations')
-@minLength(1)
+// Regions with Flex Consumption, as in the official quickstart without its canary region. A deployment to another one is
+// refused before anything is created. https://github.com/Azure-Samples/functions-quickstart-typescript-azd/blob/main/infra/main.bicep
+@description('Azure region of every resource. az functionapp list-flexconsumption-runtimes --runtime node --location … says whether it has Node 24.')
+@allowed([
+  'australiaeast'
+  'australiasoutheast'
+  'brazilsouth'
+  'canadacentral'
+  'centralindia'
+  'centralus'
+  'eastasia'
+  'eastus'
+  'eastus2'
+  'francecentral'
+  'germanywestcentral'
+  'italynorth'
+  'japaneast'
+  'koreacentral'
+  'northcentralus'
+  'northeurope'
+  'norwayeast'
+  'southafricanorth'
+  'southcentralus'
+  'southeastasia'
+  'southindia'
+  'spaincentral'
+  'swedencentral'
+  'uaenorth'
+  'uksouth'
+  'ukwest'
+  'westcentralus'
+  'westeurope'
+  'westus'
+  'westus2'
+  'westus3'
+])
 @metadata({ azd: { type: 'location' } })
 param location string
 
 @description('True: storage is reachable only through private endpoints in a virtual network that the app joins.')
 param vnetEnabled bool = false
 
-@description('Copies of the orders: LRS within a data centre, ZRS across the zones of a region that has them, GZRS in a second region too.')
+@description('True: the app is in the virtual network already. azd keeps it after a provisioning, the workflow looks it up.')
+param vnetJoined bool = false
+
+@description('Addresses of the virtual network, /26 or larger for each of its two subnets. Change them if it is to be peered.')
+param vnetAddressPrefix string = '10.0.0.0/24'
+
+@description('Resource id of a subnet for the app, delegated to Microsoft.App/environments. Empty: a network is created.')
+param vnetAppSubnetId string = ''
+
+@description('Resource id of a subnet for the private endpoints. To be given together with the one for the app.')
+param vnetEndpointSubnetId string = ''
+
+@description('Resource id of the resource group that has the privatelink DNS zones of blob, queue and table. Empty: zones are created.')
+param privateDnsGroupId string = ''
+
+@description('Copies of the orders: LRS within a data centre, ZRS across the zones of a region that has them, GRS and GZRS in a second region too.')
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageRedundancy string = 'Standard_LRS'
+
+@description('True: the app’s instances are spread over the zones of the region. At least two always-ready instances for each group of functions are then billed.')
+param zoneRedundant bool = false
+
+@description('What a deployment does to running calls: Recreate ends them, RollingUpdate (a preview) lets them finish.')
+@allowed(['Recreate', 'RollingUpdate'])
+param siteUpdateStrategy string = 'Recreate'
+
+@description('True: the function keys are kept in a key vault, not in the storage account.')
+param functionKeysInKeyVault bool = false
 
 @description('Instances kept warm for the HTTP functions. 0: none, the first request after idling waits for a cold start.')
 @minValue(0)
@@ -29,7 +88,8 @@ param alwaysReadyHttpInstances int = 0
 @maxValue(1000)
 param alwaysReadyProcessorInstances int = 0
 
-@description('The most instances the app scales out to, per group of functions that scales by itself (HTTP; the processor).')
+// https://learn.microsoft.com/cli/azure/functionapp/scale/config sets 5; the preview's minimum of 40 is gone.
+@description('On-demand instances that a group of functions (HTTP; the processor) scales out to. For HTTP the platform may exceed it for a while.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstances int = 40
@@ -48,21 +108,37 @@ param httpConcurrency int = 16
 @maxValue(730)
 param logRetentionDays int = 30
 
+@description('True: GET /api/hello is requested from five places every 15 minutes.')
+param availabilityTest bool = true
+
 @description('Who gets the alerts by e-mail. Empty: alerts fire in the portal only.')
 param alertEmail string = ''
 
 var tags = { 'azd-env-name': environmentName }
-// Storage accounts and function apps share one name space across all of Azure.
+// Storage accounts, key vaults and function apps share one name space across all of Azure.
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var names = {
   identity: 'id-orders-${token}'
+  deploymentIdentity: 'id-orders-deploy-${token}'
   workspace: 'log-orders-${token}'
   applicationInsights: 'appi-orders-${token}'
   storageAccount: 'storders${token}'
+  keyVault: 'kv-orders-${token}'
   network: 'vnet-orders-${token}'
   plan: 'plan-orders-${token}'
   app: 'func-orders-${token}'
+  operators: 'orders-operators'
 }
+// The subnet of network.bicep, unless one is given.
+var appSubnetId = empty(vnetAppSubnetId)
+  ? resourceId(
+      subscription().subscriptionId,
+      'rg-${environmentName}',
+      'Microsoft.Network/virtualNetworks/subnets',
+      names.network,
+      'app'
+    )
+  : vnetAppSubnetId
 
 resource group 'Microsoft.Resources/resourceGroups@2025-03-01' = {
   name: 'rg-${environmentName}'
@@ -74,6 +150,16 @@ module identity 'modules/identity.bicep' = {
   scope: group
   params: {
     name: names.identity
+    location: location
+    tags: tags
+  }
+}
+
+// The package is stored and fetched as this one: the app's own identity can't overwrite what it runs.
+module deploymentIdentity 'modules/identity.bicep' = {
+  scope: group
+  params: {
+    name: names.deploymentIdentity
     location: location
     tags: tags
   }
@@ -97,7 +183,17 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     redundancy: storageRedundancy
-    publicNetworkAccess: !vnetEnabled
+    // A running app that is not in the network yet would lose its storage: closeStorage follows it.
+    publicNetworkAccess: !(vnetEnabled && vnetJoined)
+  }
+}
+
+module keyVault 'modules/keyVault.bicep' = if (functionKeysInKeyVault) {
+  scope: group
+  params: {
+    name: names.keyVault
+    location: location
+    tags: tags
   }
 }
 
@@ -108,6 +204,10 @@ module network 'modules/network.bicep' = if (vnetEnabled) {
     location: location
     tags: tags
     storageAccountName: names.storageAccount
+    addressPrefix: vnetAddressPrefix
+    appSubnetId: vnetAppSubnetId
+    endpointSubnetId: vnetEndpointSubnetId
+    privateDnsGroupId: privateDnsGroupId
   }
   dependsOn: [storage]
 }
@@ -116,10 +216,12 @@ module roles 'modules/roles.bicep' = {
   scope: group
   params: {
     identityName: names.identity
+    deploymentIdentityName: names.deploymentIdentity
     storageAccountName: names.storageAccount
     applicationInsightsName: names.applicationInsights
+    keyVaultName: functionKeysInKeyVault ? names.keyVault : ''
   }
-  dependsOn: [identity, monitoring, storage]
+  dependsOn: [identity, deploymentIdentity, monitoring, storage, keyVault]
 }
 
 module app 'modules/app.bicep' = {
@@ -130,9 +232,13 @@ module app 'modules/app.bicep' = {
     location: location
     tags: tags
     identityName: names.identity
+    deploymentIdentityName: names.deploymentIdentity
     storageAccountName: names.storageAccount
     applicationInsightsName: names.applicationInsights
-    networkName: vnetEnabled ? names.network : ''
+    keyVaultName: functionKeysInKeyVault ? names.keyVault : ''
+    subnetId: vnetEnabled ? appSubnetId : ''
+    zoneRedundant: zoneRedundant
+    siteUpdateStrategy: siteUpdateStrategy
     alwaysReadyHttpInstances: alwaysReadyHttpInstances
     alwaysReadyProcessorInstances: alwaysReadyProcessorInstances
     maximumInstances: maximumInstances
@@ -143,15 +249,50 @@ module app 'modules/app.bicep' = {
   dependsOn: [roles, network]
 }
 
+// The first provisioning with a network: the same account again, closed, once the app has joined. A function app whose
+// storage is closed before that does not start: https://github.com/Azure/azure-functions-host/issues/7011
+module closeStorage 'modules/storage.bicep' = if (vnetEnabled && !vnetJoined) {
+  scope: group
+  params: {
+    name: names.storageAccount
+    location: location
+    tags: tags
+    redundancy: storageRedundancy
+    publicNetworkAccess: false
+  }
+  dependsOn: [app]
+}
+
+module operators 'modules/operators.bicep' = if (!empty(alertEmail)) {
+  scope: group
+  params: {
+    name: names.operators
+    tags: tags
+    email: alertEmail
+  }
+}
+
 module alerts 'modules/alerts.bicep' = {
   scope: group
   params: {
     workspaceName: names.workspace
     location: location
     tags: tags
-    email: alertEmail
+    actionGroupName: empty(alertEmail) ? '' : names.operators
   }
-  dependsOn: [monitoring]
+  dependsOn: [monitoring, operators]
+}
+
+module availability 'modules/availability.bicep' = if (availabilityTest) {
+  scope: group
+  params: {
+    applicationInsightsName: names.applicationInsights
+    url: '${app.outputs.url}/api/hello'
+    location: location
+    tags: tags
+    actionGroupName: empty(alertEmail) ? '' : names.operators
+  }
+  dependsOn: [monitoring, operators]
 }
 
 module workbook 'modules/workbook.bicep' = {
@@ -172,3 +313,5 @@ output ORDERS_URL string = app.outputs.url
 output AZURE_STORAGE_ACCOUNT_NAME string = names.storageAccount
 output AZURE_LOG_ANALYTICS_WORKSPACE_ID string = monitoring.outputs.workspaceCustomerId
 output ORDERS_WORKBOOK_ID string = workbook.outputs.id
+// Read again by the next provisioning (main.bicepparam): from then on storage is closed from its first moment.
+output VNET_JOINED bool = vnetEnabled

@@ -24,6 +24,7 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
     loader: { '.html': 'text' },
     // Only the Functions worker has this module: it is the library's way to the host.
     external: ['@azure/functions-core'],
+    define: commitDefinition(process.env['ORDERS_COMMIT']),
     // CommonJS packages in the bundle ask for Node's modules, and the library for the one above, by require().
     banner: {
       js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
@@ -35,6 +36,13 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
     metafile: true,
     logLevel: 'silent',
   }
+}
+
+/** The commit that `hello` names (src/functions/commit.ts): a release is told it, a build on a developer's machine is not. */
+function commitDefinition(commit: string | undefined): Record<string, string> {
+  if (commit === undefined || commit === '') return {}
+  if (!/^[0-9a-f]{40}$/.test(commit)) throw new Error(`ORDERS_COMMIT is not a commit hash: ${commit}`)
+  return { ORDERS_COMMIT: JSON.stringify(commit) }
 }
 
 /**

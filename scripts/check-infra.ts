@@ -50,19 +50,41 @@ async function checkSources(bicep: Bicep): Promise<number> {
   return files.length
 }
 
-/** What a user sets with `azd env set` in the two deployments that are compiled. */
+const SUBSCRIPTION = '00000000-0000-0000-0000-000000000000'
+const HUB = `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg-hub`
+const HUB_NETWORK = `${HUB}/providers/Microsoft.Network/virtualNetworks/vnet-hub`
+
+/** What a user sets with `azd env set` in the deployments that are compiled. */
 const DEPLOYMENTS = {
   default: {},
+  /** Every setting set; the app joined the network when it was provisioned before. */
   tuned: {
     VNET_ENABLED: 'true',
-    STORAGE_REDUNDANCY: 'Standard_ZRS',
+    VNET_JOINED: 'true',
+    VNET_ADDRESS_PREFIX: '10.7.0.0/24',
+    STORAGE_REDUNDANCY: 'Standard_GZRS',
+    ZONE_REDUNDANT: 'true',
+    SITE_UPDATE_STRATEGY: 'RollingUpdate',
+    FUNCTION_KEYS_IN_KEY_VAULT: 'true',
     ALWAYS_READY_HTTP_INSTANCES: '1',
     ALWAYS_READY_PROCESSOR_INSTANCES: '2',
     MAXIMUM_INSTANCES: '100',
     INSTANCE_MEMORY_MB: '4096',
     HTTP_CONCURRENCY: '50',
     LOG_RETENTION_DAYS: '90',
+    AVAILABILITY_TEST: 'true',
     ALERT_EMAIL: 'operators@example.com',
+  },
+  /** A running app joins a network that is given. What is set and empty, as GitHub passes it, takes its default. */
+  joining: {
+    VNET_ENABLED: 'true',
+    VNET_JOINED: '',
+    VNET_APP_SUBNET_ID: `${HUB_NETWORK}/subnets/orders`,
+    VNET_ENDPOINT_SUBNET_ID: `${HUB_NETWORK}/subnets/endpoints`,
+    PRIVATE_DNS_GROUP_ID: HUB,
+    STORAGE_REDUNDANCY: '',
+    MAXIMUM_INSTANCES: '',
+    AVAILABILITY_TEST: 'false',
   },
 }
 
@@ -72,8 +94,8 @@ const DEPLOYMENTS = {
  */
 async function compile(bicep: Bicep): Promise<void> {
   run(bicep, 'build', 'main.bicep', '--outfile', path.join(CACHE, 'template.json'))
-  for (const [name, settings] of Object.entries(DEPLOYMENTS)) {
-    const scope = ['--subscription-id', '00000000-0000-0000-0000-000000000000', '--location', 'westeurope']
+  for (const [name, settings] of Object.entries<NodeJS.ProcessEnv>(DEPLOYMENTS)) {
+    const scope = ['--subscription-id', SUBSCRIPTION, '--location', 'westeurope']
     runWith(settings, bicep, 'snapshot', 'main.bicepparam', '--mode', 'overwrite', ...scope)
     await rename(path.join(COPY, 'main.snapshot.json'), path.join(CACHE, `${name}.json`))
   }

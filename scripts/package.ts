@@ -19,6 +19,14 @@ export async function stagePackage(folder: string): Promise<void> {
   }
 }
 
+/** The commit of this checkout, which the build puts into the package, unless something in it is not committed. */
+function checkedOutCommit(): string | undefined {
+  const git = (...args: readonly string[]) => spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' })
+  const changes = git('status', '--porcelain', '--untracked-files=no')
+  if (changes.status !== 0 || changes.stdout.trim() !== '') return undefined
+  return git('rev-parse', 'HEAD').stdout.trim()
+}
+
 /** Runs npm in the project's folder, and says whether it succeeded. On Windows npm is a script: only a shell runs it. */
 function npm(...args: readonly string[]): boolean {
   return (
@@ -27,6 +35,8 @@ function npm(...args: readonly string[]): boolean {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const commit = process.env['ORDERS_COMMIT'] ?? checkedOutCommit()
+  if (commit !== undefined) process.env['ORDERS_COMMIT'] = commit
   const installed = await stat(path.join(ROOT, 'node_modules')).catch(() => undefined)
   if ((installed !== undefined || npm('ci')) && npm('run', 'build')) await stagePackage(PACKAGE_FOLDER)
   else process.exitCode = 1

@@ -17,6 +17,12 @@ export const service = createService({ ...storage, now: () => new Date(), newId:
 /** How often the host delivers a queue message at most. */
 export const maxDequeueCount = hostMaxDequeueCount(process.env)
 
+/** Measures what lies in the queues; loaded when it is first asked. */
+export const queueMeter = async () => {
+  const { storageQueueMeter } = await import('./storage/queueMeter.ts')
+  return storageQueueMeter(process.env)
+}
+
 /** Maps what a handler throws to a problem. */
 export { withProblems } from './http/handler.ts'
 

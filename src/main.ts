@@ -48,6 +48,15 @@ app.storageQueue('orderProcessor', {
   ),
 })
 
+// What lies in the queues: every five minutes, so that an alert that looks back 15 minutes sees three measurements
+// (infra/modules/alerts.bicep).
+app.timer('queueMonitor', {
+  schedule: '0 */5 * * * *',
+  handler: background(async ({ queueMeter }) =>
+    (await import('./functions/queueMonitor.ts')).queueMonitorHandler(queueMeter),
+  ),
+})
+
 app.http('openapi', {
   methods: ['GET', 'HEAD'],
   authLevel: 'anonymous',

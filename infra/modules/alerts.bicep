@@ -9,33 +9,38 @@ param location string
 @description('Tags of the resources.')
 param tags object
 
-@description('Who gets the alerts by e-mail. Empty: alerts fire in the portal only.')
-param email string
+@description('Name of the action group that is told. Empty: alerts fire in the portal only.')
+param actionGroupName string
 
-@description('Minutes that an order may wait in the queue.')
-@minValue(1)
-param oldestOrderMinutes int = 10
+@description('Minutes that an order may wait in the queue. Not below 11: a message whose instance died comes back after a lease of 10.')
+@minValue(11)
+param oldestOrderMinutes int = 15
 
 @description('Per cent of invocations that may fail within 15 minutes.')
 @minValue(0)
 @maxValue(100)
 param failurePercent int = 5
 
-@description('Answers of 503 that may be given within 15 minutes.')
+@description('Responses of 503 that may be given within 15 minutes.')
 @minValue(0)
-param unavailableAnswers int = 10
+param unavailableResponses int = 10
 
 var orders = loadTextContent('../queries/orders.kql')
+var queues = loadTextContent('../queries/queues.kql')
+var burn = loadTextContent('../queries/slo-burn.kql')
 
+// `range`: how far a query may look back, where that is further than the window. `measure`: the column that is compared;
+// without one the rows are counted.
 var rules = [
   {
     name: 'orders-poisoned'
-    displayName: 'Orders: messages on orders-poison'
-    description: 'A message could not be processed and was put on the queue orders-poison. Look: npm run poison -- list'
+    displayName: 'Orders: messages lie on orders-poison'
+    description: 'At the last measurement there were messages on orders-poison. Look: npm run poison -- list'
     severity: 1
-    query: '${orders}\n${loadTextContent('../queries/poison.kql')}'
-    measure: null
+    query: '${queues}\n${loadTextContent('../queries/poison-depth.kql')}'
+    measure: 'depth'
     range: null
+    operator: 'GreaterThan'
     threshold: 0
   }
   {
@@ -43,49 +48,87 @@ var rules = [
     displayName: 'Orders: oldest order waits too long'
     description: 'The oldest queued order has waited for longer than ${oldestOrderMinutes} minutes.'
     severity: 2
-    query: '${orders}\n${loadTextContent('../queries/oldest-order.kql')}'
+    query: '${orders}\n${queues}\n${loadTextContent('../queries/oldest-order.kql')}'
     measure: 'ageMinutes'
     // An order that was accepted longer ago than the other rules look back is what this one is for.
     range: 'P1D'
+    operator: 'GreaterThan'
     threshold: oldestOrderMinutes
+  }
+  {
+    name: 'orders-unmeasured'
+    displayName: 'Orders: the queues are not measured'
+    description: 'queueMonitor logged no measurement within 15 minutes: the app does not run, or storage does not respond to it.'
+    severity: 2
+    query: '${queues}\n${loadTextContent('../queries/measurements.kql')}'
+    measure: 'measurements'
+    range: null
+    operator: 'LessThan'
+    threshold: 1
   }
   {
     name: 'orders-failing'
     displayName: 'Orders: failure rate'
-    description: 'More than ${failurePercent} per cent of invocations failed within 15 minutes.'
+    description: 'More than ${failurePercent} per cent of invocations failed within 15 minutes, 503 left out.'
     severity: 2
     query: loadTextContent('../queries/failure-rate.kql')
     measure: 'failedPercent'
     range: null
+    operator: 'GreaterThan'
     threshold: failurePercent
   }
   {
     name: 'orders-unavailable'
-    displayName: 'Orders: answers of 503'
-    description: 'More than ${unavailableAnswers} requests were answered 503 within 15 minutes: storage could not be reached.'
+    displayName: 'Orders: responses of 503'
+    description: 'More than ${unavailableResponses} requests got a 503 within 15 minutes: storage could not be reached.'
     severity: 2
     query: loadTextContent('../queries/unavailable.kql')
     measure: null
     range: null
-    threshold: unavailableAnswers
+    operator: 'GreaterThan'
+    threshold: unavailableResponses
+  }
+  {
+    name: 'orders-slo-availability'
+    displayName: 'Orders: availability burns its error budget'
+    description: 'At this rate the error budget of 30 days is spent in 2 days (the last hour) or in 5 (the last 6).'
+    severity: 2
+    query: '${loadTextContent('../queries/slo-availability.kql')}\n${burn}'
+    measure: 'burn'
+    range: 'P1D'
+    operator: 'GreaterThan'
+    threshold: 1
+  }
+  {
+    name: 'orders-slo-latency'
+    displayName: 'Orders: latency burns its error budget'
+    description: 'Too many requests take longer than a second: the error budget of 30 days is spent in 2 to 5 days at this rate.'
+    severity: 3
+    query: '${loadTextContent('../queries/slo-latency.kql')}\n${burn}'
+    measure: 'burn'
+    range: 'P1D'
+    operator: 'GreaterThan'
+    threshold: 1
+  }
+  {
+    name: 'orders-slo-queue-age'
+    displayName: 'Orders: queue age burns its error budget'
+    description: 'Orders wait for longer than 5 minutes too often: the error budget of 30 days is spent in 2 to 5 days at this rate.'
+    severity: 3
+    query: '${queues}\n${loadTextContent('../queries/slo-queue-age.kql')}\n${burn}'
+    measure: 'burn'
+    range: 'P1D'
+    operator: 'GreaterThan'
+    threshold: 1
   }
 ]
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' existing = {
-  name: workspaceName
+resource operators 'Microsoft.Insights/actionGroups@2023-01-01' existing = if (!empty(actionGroupName)) {
+  name: empty(actionGroupName) ? 'none' : actionGroupName
 }
 
-resource operators 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
-  name: 'orders-operators'
-  location: 'global'
-  tags: tags
-  properties: {
-    groupShortName: 'orders'
-    enabled: true
-    emailReceivers: [
-      { name: 'operators', emailAddress: email, useCommonAlertSchema: true }
-    ]
-  }
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' existing = {
+  name: workspaceName
 }
 
 resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
@@ -110,7 +153,7 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
             query: rule.query
             timeAggregation: rule.measure == null ? 'Count' : 'Maximum'
             metricMeasureColumn: rule.measure
-            operator: 'GreaterThan'
+            operator: rule.operator
             threshold: rule.threshold
             failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
           }
@@ -119,7 +162,39 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       autoMitigate: true
       // A workspace that has not seen the app yet can't check the columns.
       skipQueryValidation: true
-      actions: { actionGroups: empty(email) ? [] : [operators.id] }
+      actions: { actionGroups: empty(actionGroupName) ? [] : [operators.id] }
     }
   }
 ]
+
+// What Azure says of its own: the app, the plan, the storage account.
+// https://learn.microsoft.com/azure/service-health/resource-health-alert-arm-template-guide
+resource health 'Microsoft.Insights/activityLogAlerts@2020-10-01' = {
+  name: 'orders-resource-health'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Azure reports a resource of the service as unavailable or degraded.'
+    enabled: true
+    scopes: [resourceGroup().id]
+    condition: {
+      allOf: [
+        { field: 'category', equals: 'ResourceHealth' }
+        {
+          anyOf: [
+            { field: 'properties.currentHealthStatus', equals: 'Unavailable' }
+            { field: 'properties.currentHealthStatus', equals: 'Degraded' }
+          ]
+        }
+        {
+          anyOf: [
+            // What a person did on purpose is no alert.
+            { field: 'properties.cause', equals: 'PlatformInitiated' }
+            { field: 'properties.cause', equals: 'Unknown' }
+          ]
+        }
+      ]
+    }
+    actions: { actionGroups: empty(actionGroupName) ? [] : [{ actionGroupId: operators.id }] }
+  }
+}

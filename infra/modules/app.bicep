@@ -15,14 +15,26 @@ param tags object
 @description('Name of the managed identity the app runs as.')
 param identityName string
 
+@description('Name of the managed identity that the package is stored and fetched as.')
+param deploymentIdentityName string
+
 @description('Name of the storage account.')
 param storageAccountName string
 
 @description('Name of the Application Insights component.')
 param applicationInsightsName string
 
-@description('Name of the virtual network whose subnet `app` the app joins. Empty: none.')
-param networkName string
+@description('Name of the key vault that has the function keys. Empty: they are in the storage account.')
+param keyVaultName string
+
+@description('Resource id of the subnet that the app joins. Empty: none.')
+param subnetId string
+
+@description('Whether the instances are spread over zones.')
+param zoneRedundant bool
+
+@description('What a deployment does to running calls: Recreate or RollingUpdate.')
+param siteUpdateStrategy string
 
 @description('Instances kept warm for the HTTP functions.')
 param alwaysReadyHttpInstances int
@@ -53,6 +65,10 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
   name: identityName
 }
 
+resource deploymentIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: deploymentIdentityName
+}
+
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: applicationInsightsName
 }
@@ -63,7 +79,8 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   tags: tags
   kind: 'functionapp'
   sku: { name: 'FC1', tier: 'FlexConsumption' }
-  properties: { reserved: true }
+  // https://learn.microsoft.com/azure/azure-functions/functions-zone-redundancy
+  properties: { reserved: true, zoneRedundant: zoneRedundant }
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
@@ -74,15 +91,13 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identity.id}': {} }
+    userAssignedIdentities: { '${identity.id}': {}, '${deploymentIdentity.id}': {} }
   }
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
     clientAffinityEnabled: false
-    virtualNetworkSubnetId: empty(networkName)
-      ? null
-      : resourceId('Microsoft.Network/virtualNetworks/subnets', networkName, 'app')
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: { minTlsVersion: '1.2' }
     functionAppConfig: {
       runtime: { name: 'node', version: '24' }
@@ -92,10 +107,13 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
           value: 'https://${storageAccountName}.blob.${environment().suffixes.storage}/deployments'
           authentication: {
             type: 'UserAssignedIdentity'
-            userAssignedIdentityResourceId: identity.id
+            userAssignedIdentityResourceId: deploymentIdentity.id
           }
         }
       }
+      // https://learn.microsoft.com/azure/azure-functions/flex-consumption-site-updates
+      #disable-next-line BCP037 // Part of the API since 2024-11-01; Bicep's types lack it.
+      siteUpdateStrategy: { type: siteUpdateStrategy }
       scaleAndConcurrency: {
         alwaysReady: alwaysReady
         maximumInstanceCount: maximumInstances
@@ -118,24 +136,38 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
 
   resource settings 'config' = {
     name: 'appsettings'
-    properties: {
-      // The connection `AzureWebJobsStorage`, of the host and of the app, by identity. The host needs all three addresses:
-      // https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
-      AzureWebJobsStorage__blobServiceUri: 'https://${storageAccountName}.blob.${environment().suffixes.storage}'
-      AzureWebJobsStorage__queueServiceUri: 'https://${storageAccountName}.queue.${environment().suffixes.storage}'
-      AzureWebJobsStorage__tableServiceUri: 'https://${storageAccountName}.table.${environment().suffixes.storage}'
-      AzureWebJobsStorage__credential: 'managedidentity'
-      AzureWebJobsStorage__clientId: identity.properties.clientId
-      // The host would keep diagnostic events in a table of its own, made at run time: the identity may not, and the
-      // same events are in the logs.
-      AzureWebJobsFeatureFlags: 'DisableDiagnosticEventLogging'
-      APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
-      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${identity.properties.clientId}'
-      // What became of an order is a trace: none may be sampled away, or the alerts and docs/operations.md would lie.
-      // This is host.json's value with `Trace` added: https://learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values
-      AzureFunctionsJobHost__logging__applicationInsights__samplingSettings__excludedTypes: 'Request;Exception;Trace'
-    }
+    properties: union(storageSettings, telemetrySettings, empty(keyVaultName) ? {} : keyVaultSettings)
   }
+}
+
+var storageAddress = 'https://${storageAccountName}'
+// The connection `AzureWebJobsStorage`, of the host and of the app, by identity. The host needs all three addresses:
+// https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
+var storageSettings = {
+  // Beside the addresses: with those alone the host sometimes fails to start.
+  // https://github.com/Azure/azure-functions-host/issues/11787
+  AzureWebJobsStorage__accountName: storageAccountName
+  AzureWebJobsStorage__blobServiceUri: '${storageAddress}.blob.${environment().suffixes.storage}'
+  AzureWebJobsStorage__queueServiceUri: '${storageAddress}.queue.${environment().suffixes.storage}'
+  AzureWebJobsStorage__tableServiceUri: '${storageAddress}.table.${environment().suffixes.storage}'
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identity.properties.clientId
+}
+var telemetrySettings = {
+  // The host would keep diagnostic events in a table of its own, made at run time: the identity may not, and the
+  // same events are in the logs.
+  AzureWebJobsFeatureFlags: 'DisableDiagnosticEventLogging'
+  APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'Authorization=AAD;ClientId=${identity.properties.clientId}'
+  // What became of an order is a trace: none may be sampled away, or the alerts and docs/operations.md would lie.
+  // This is host.json's value with `Trace` added: https://learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values
+  AzureFunctionsJobHost__logging__applicationInsights__samplingSettings__excludedTypes: 'Request;Exception;Trace'
+}
+// https://learn.microsoft.com/azure/azure-functions/function-keys-how-to#manage-key-storage
+var keyVaultSettings = {
+  AzureWebJobsSecretStorageType: 'keyvault'
+  AzureWebJobsSecretStorageKeyVaultUri: 'https://${keyVaultName}${environment().suffixes.keyvaultDns}'
+  AzureWebJobsSecretStorageKeyVaultClientId: identity.properties.clientId
 }
 
 output url string = 'https://${app.properties.defaultHostName}'

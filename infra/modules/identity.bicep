@@ -1,4 +1,4 @@
-// The identity the app and the Functions host run as: the only way they get at anything.
+// An identity: the one that the app and the Functions host run as, or the one that the platform stores the package as.
 
 @description('Name of the user-assigned managed identity.')
 param name string

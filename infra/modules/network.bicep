@@ -1,4 +1,4 @@
-// A virtual network of the app's own, in which storage has private addresses and no other.
+// A virtual network, the app's own or a given one, in which storage has private addresses and no other.
 
 @description('Name of the virtual network.')
 param name string
@@ -12,16 +12,28 @@ param tags object
 @description('Name of the storage account.')
 param storageAccountName string
 
-@description('Addresses of the network. Change them if it is to be peered with another one.')
-param addressPrefix string = '10.0.0.0/24'
+@description('Addresses of the network.')
+param addressPrefix string
+
+@description('Resource id of a given subnet for the app. Empty: a network is created.')
+param appSubnetId string
+
+@description('Resource id of a given subnet for the private endpoints. Empty: a network is created.')
+param endpointSubnetId string
+
+@description('Resource id of the resource group with the privatelink DNS zones. Empty: zones are created.')
+param privateDnsGroupId string
 
 var services = ['blob', 'queue', 'table']
+var ownNetwork = empty(appSubnetId) || empty(endpointSubnetId)
+var ownZones = empty(privateDnsGroupId)
+var zoneNames = [for service in services: 'privatelink.${service}.${environment().suffixes.storage}']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
   name: storageAccountName
 }
 
-resource network 'Microsoft.Network/virtualNetworks@2025-01-01' = {
+resource network 'Microsoft.Network/virtualNetworks@2025-01-01' = if (ownNetwork) {
   name: name
   location: location
   tags: tags
@@ -54,22 +66,22 @@ resource network 'Microsoft.Network/virtualNetworks@2025-01-01' = {
 }
 
 resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
-  for service in services: {
-    name: 'privatelink.${service}.${environment().suffixes.storage}'
+  for zone in (ownZones ? zoneNames : []): {
+    name: zone
     location: 'global'
     tags: tags
   }
 ]
 
 resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
-  for (service, i) in services: {
+  for (zone, i) in (ownZones ? zoneNames : []): {
     parent: zones[i]
     name: name
     location: 'global'
     tags: tags
     properties: {
       registrationEnabled: false
-      virtualNetwork: { id: network.id }
+      virtualNetwork: { id: ownNetwork ? network.id : join(take(split(appSubnetId, '/'), 9), '/') }
     }
   }
 ]
@@ -80,7 +92,7 @@ resource privateEndpoints 'Microsoft.Network/privateEndpoints@2025-01-01' = [
     location: location
     tags: tags
     properties: {
-      subnet: { id: network::endpoints.id }
+      subnet: { id: ownNetwork ? network::endpoints.id : endpointSubnetId }
       privateLinkServiceConnections: [
         {
           name: service
@@ -97,8 +109,16 @@ resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@202
     name: 'default'
     properties: {
       privateDnsZoneConfigs: [
-        { name: service, properties: { privateDnsZoneId: zones[i].id } }
+        {
+          name: service
+          properties: {
+            privateDnsZoneId: ownZones
+              ? resourceId('Microsoft.Network/privateDnsZones', zoneNames[i])
+              : '${privateDnsGroupId}/providers/Microsoft.Network/privateDnsZones/${zoneNames[i]}'
+          }
+        }
       ]
     }
+    dependsOn: [links]
   }
 ]

@@ -1,8 +1,11 @@
-// What the app's identity may do: six roles in seven assignments, each on the one resource it is needed for, and no other.
+// What the two identities may do, each role on the one resource it is needed for, and no other.
 // Ids: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 
 @description('Name of the managed identity the app runs as.')
 param identityName string
+
+@description('Name of the managed identity that the package is stored and fetched as.')
+param deploymentIdentityName string
 
 @description('Name of the storage account.')
 param storageAccountName string
@@ -10,17 +13,27 @@ param storageAccountName string
 @description('Name of the Application Insights component.')
 param applicationInsightsName string
 
+@description('Name of the key vault that has the function keys. Empty: they are in the storage account.')
+param keyVaultName string
+
 var roles = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageBlobDataReader: '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
   storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
   storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
+  storageQueueDataReader: '19e7f393-937e-4f77-808e-94535e297925'
   storageQueueDataMessageSender: 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
+  keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd6'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: identityName
+}
+
+resource deploymentIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: deploymentIdentityName
 }
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
@@ -67,6 +80,10 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
   name: applicationInsightsName
 }
 
+resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = if (!empty(keyVaultName)) {
+  name: empty(keyVaultName) ? 'none' : keyVaultName
+}
+
 // The trigger receives, deletes and *updates* messages (it renews the lease while an order is processed, and
 // `visibilityTimeout` of host.json takes effect by an update); the app sends. Message Processor with Reader, the pair the
 // documentation names, can't update: a failed order would come back after the full lease of 10 minutes, and one that
@@ -85,7 +102,8 @@ resource receiveAndSendOrders 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }
 
-// The app and the host put messages there. Only operators read it, as themselves (docs/operations.md).
+// The app and the host put messages there, and queueMonitor measures it: depth, and age by a peek. Neither can receive or
+// delete one: only operators do, as themselves (docs/operations.md).
 resource sendPoison 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: account::queues::poison
   name: guid(account::queues::poison.id, identity.id, roles.storageQueueDataMessageSender)
@@ -96,6 +114,16 @@ resource sendPoison 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
       'Microsoft.Authorization/roleDefinitions',
       roles.storageQueueDataMessageSender
     )
+  }
+}
+
+resource measurePoison 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: account::queues::poison
+  name: guid(account::queues::poison.id, identity.id, roles.storageQueueDataReader)
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageQueueDataReader)
   }
 }
 
@@ -125,8 +153,22 @@ resource ownHostLocks 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+// The host's health check lists the account's containers every 30 seconds; without this each of them is a 403 and a warning,
+// for as long as the app runs. Listing needs containers/read on the account. Reader is the least built-in role that has it;
+// a custom role would leave out reading blobs, and whoever deploys would have to be allowed to define roles.
+// https://github.com/Azure/azure-functions-host/issues/11765 https://github.com/Azure/azure-functions-host/issues/11938
+resource listContainers 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: account
+  name: guid(account.id, identity.id, roles.storageBlobDataReader)
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataReader)
+  }
+}
+
 // The function keys, kept by the host: https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
-resource ownFunctionKeys 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource ownFunctionKeys 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (empty(keyVaultName)) {
   scope: account::blobs::secrets
   name: guid(account::blobs::secrets.id, identity.id, roles.storageBlobDataOwner)
   properties: {
@@ -136,13 +178,23 @@ resource ownFunctionKeys 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
   }
 }
 
-// The package: the platform stores and fetches it as this identity.
+resource ownFunctionKeysInVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(keyVaultName)) {
+  scope: vault
+  name: guid(subscription().id, resourceGroup().id, keyVaultName, identity.id, roles.keyVaultSecretsOfficer)
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsOfficer)
+  }
+}
+
+// The package: the platform stores and fetches it as an identity of its own, which the app's settings do not name.
 // https://learn.microsoft.com/azure/azure-functions/flex-consumption-how-to#configure-deployment-settings
 resource storeDeployments 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: account::blobs::deployments
-  name: guid(account::blobs::deployments.id, identity.id, roles.storageBlobDataContributor)
+  name: guid(account::blobs::deployments.id, deploymentIdentity.id, roles.storageBlobDataContributor)
   properties: {
-    principalId: identity.properties.principalId
+    principalId: deploymentIdentity.properties.principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId(
       'Microsoft.Authorization/roleDefinitions',

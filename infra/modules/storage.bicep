@@ -11,7 +11,7 @@ param location string
 @description('Tags of the resource.')
 param tags object
 
-@description('Copies of the orders: in one zone (LRS), in three zones of the region (ZRS), or in a second region too.')
+@description('Copies of the orders: in one zone (LRS), in three zones of the region (ZRS), or in a second region too (GRS, GZRS).')
 param redundancy string
 
 @description('False: reachable through private endpoints only.')
@@ -40,6 +40,16 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
+    // Queues and tables under the account's key, so that a key of your own can follow one day: this is fixed when the account
+    // is created. https://learn.microsoft.com/azure/storage/common/account-encryption-key-create
+    encryption: {
+      keySource: 'Microsoft.Storage'
+      services: {
+        blob: { enabled: true, keyType: 'Account' }
+        queue: { enabled: true, keyType: 'Account' }
+        table: { enabled: true, keyType: 'Account' }
+      }
+    }
     publicNetworkAccess: publicNetworkAccess ? 'Enabled' : 'Disabled'
     networkAcls: {
       defaultAction: publicNetworkAccess ? 'Allow' : 'Deny'

@@ -13,6 +13,7 @@ param location string
 param tags object
 
 var orders = loadTextContent('../queries/orders.kql')
+var queues = loadTextContent('../queries/queues.kql')
 
 var charts = [
   {
@@ -28,6 +29,16 @@ var charts = [
   {
     title: 'Time in the queue in ms, p50 and p99'
     query: '${orders}\n${loadTextContent('../queries/queue-times.kql')}'
+    view: 'timechart'
+  }
+  {
+    title: 'Messages in each queue'
+    query: '${queues}\n${loadTextContent('../queries/queue-depth.kql')}'
+    view: 'timechart'
+  }
+  {
+    title: 'Age of the oldest message in each queue, in minutes'
+    query: '${queues}\n${loadTextContent('../queries/queue-age.kql')}'
     view: 'timechart'
   }
   {
@@ -132,7 +143,9 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   properties: {
     displayName: 'Orders'
     category: 'workbook'
-    sourceId: workspace.id
+    // The gallery of Azure Monitor itself, not the workspace's own.
+    // https://learn.microsoft.com/azure/azure-monitor/visualize/workbooks-automate
+    sourceId: 'azure monitor'
     version: 'Notebook/1.0'
     serializedData: string({
       '$schema': 'https://github.com/Microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json'

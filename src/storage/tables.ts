@@ -60,11 +60,11 @@ export function toEntity({ id, ...fields }: OrderRecord): TableEntity {
 }
 
 /**
- * Always in the same order, so that every response about a processed order is the same, byte for byte.
+ * The record that an entity holds, its fields always in the same order, so that every response about a processed order is the same, byte for byte.
  *
  * @throws UnreadableRecordError
  */
-function toRecord(id: string, entity: Readonly<Record<string, unknown>>): OrderRecord {
+export function toRecord(id: string, entity: Readonly<Record<string, unknown>>): OrderRecord {
   const { fields, damaged } = fromColumns(contentFields, entity)
   if (damaged.length > 0) throw new UnreadableRecordError(id, damaged)
   return parseRecord(id, fields)

@@ -1,4 +1,5 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-return -- the shape of these documents is Azure's: a check that misses what it reads has found a fault */
+import { globSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 
@@ -11,8 +12,10 @@ export interface Deployment {
   readonly template: unknown
   /** Every setting at its default. */
   readonly byDefault: Snapshot
-  /** Every setting set: a virtual network, instances kept warm, an e-mail address for the alerts. */
+  /** Every setting set: a virtual network that the app has joined, instances kept warm, an e-mail address for the alerts. */
   readonly tuned: Snapshot
+  /** A running app joins a virtual network that is given. */
+  readonly joining: Snapshot
   /** Files of the project that must agree with it, by name. */
   readonly files: Record<string, string>
 }
@@ -41,10 +44,15 @@ const FILES = [
   'azure.yaml',
   'docs/operations.md',
   'host.json',
-  'infra/queries/order.kql',
-  'infra/queries/orders.kql',
+  'infra/main.bicepparam',
+  'infra/load-test/orders.yaml',
+  'infra/load-test/locustfile.py',
+  'src/functions/orderProcessor.ts',
+  'src/functions/queueMonitor.ts',
   'src/main.ts',
   'src/log.ts',
+  'src/orders/queueMeter.ts',
+  ...globSync('{.github/workflows/*.yml,infra/queries/*.kql}', { cwd: ROOT }),
 ]
 
 /**
@@ -60,6 +68,7 @@ export async function compiledDeployment(): Promise<Deployment> {
       template: await compiled('template.json'),
       byDefault: (await compiled('default.json')) as Snapshot,
       tuned: (await compiled('tuned.json')) as Snapshot,
+      joining: (await compiled('joining.json')) as Snapshot,
       files: Object.fromEntries(
         await Promise.all(FILES.map(async (name) => [name, await fileText(name)] as const)),
       ),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compiledDeployment, type Deployment } from './deployment.ts'
-import { PROMISES, type InfraPromise } from './promises.ts'
+import type { InfraPromise } from './promise.ts'
+import { PROMISES } from './promises.ts'
 
 const deployment = await compiledDeployment()
 

@@ -3,16 +3,18 @@ import { logLine } from '../../src/log.ts'
 import { storageConnection } from '../../src/storage/connection.ts'
 import { ORDERS_QUEUE, ORDERS_TABLE, POISON_QUEUE, STORAGE_CONNECTION } from '../../src/storage/names.ts'
 import { PACKAGE_FILES } from '../../scripts/package.ts'
-import { ofType, templatesOf, theOne, type Deployment, type Json, type Snapshot } from './deployment.ts'
-
-/** Something the infrastructure promises, how to see that it is kept, and how it could be broken. */
-export interface InfraPromise {
-  readonly says: string
-  /** What breaks it, in words; nothing when it is kept. */
-  readonly violations: (deployment: Deployment) => string[]
-  /** Ways to break it, by name: each makes a change to a deployment that `violations` must then report. */
-  readonly breaches: Record<string, (deployment: Deployment) => void>
-}
+import {
+  ofType,
+  templatesOf,
+  theOne,
+  type Deployment,
+  type Json,
+  type Resource,
+  type Snapshot,
+} from './deployment.ts'
+import { DELIVERY_PROMISES } from './delivery.ts'
+import { inDefault, inTuned, same, unless, type InfraPromise } from './promise.ts'
+import { QUERY_PROMISES } from './queries.ts'
 
 const ACCOUNT = 'Microsoft.Storage/storageAccounts'
 const CONTAINER = 'Microsoft.Storage/storageAccounts/blobServices/containers'
@@ -26,6 +28,10 @@ const SETTINGS = 'Microsoft.Web/sites/config'
 const CREDENTIALS = 'Microsoft.Web/sites/basicPublishingCredentialsPolicies'
 const INSIGHTS = 'Microsoft.Insights/components'
 const WORKSPACE = 'Microsoft.OperationalInsights/workspaces'
+const VAULT = 'Microsoft.KeyVault/vaults'
+const HEALTH = 'Microsoft.Insights/activityLogAlerts'
+const REACHABLE = 'Microsoft.Insights/metricAlerts'
+const WEB_TEST = 'Microsoft.Insights/webtests'
 const ALERT = 'Microsoft.Insights/scheduledQueryRules'
 const OPERATORS = 'Microsoft.Insights/actionGroups'
 const WORKBOOK = 'Microsoft.Insights/workbooks'
@@ -33,21 +39,31 @@ const NETWORK = 'Microsoft.Network/virtualNetworks'
 const ENDPOINT = 'Microsoft.Network/privateEndpoints'
 const ZONE_GROUP = 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups'
 
-/** The roles of the app's identity, and what each is for. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles */
+/** The roles of the app's identity: infra/modules/roles.bicep says what each is for. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles */
 const ROLES = [
   'Storage Queue Data Contributor on queues/orders',
   'Storage Queue Data Message Sender on queues/orders-poison',
+  'Storage Queue Data Reader on queues/orders-poison',
   'Storage Table Data Contributor on tables/orders',
   'Storage Blob Data Owner on containers/azure-webjobs-hosts',
-  'Storage Blob Data Owner on containers/azure-webjobs-secrets',
-  'Storage Blob Data Contributor on containers/deployments',
+  'Storage Blob Data Reader on storageAccounts/*',
   'Monitoring Metrics Publisher on components/*',
 ]
+
+/** Where it keeps the function keys: in the storage account, or in a key vault. */
+const KEYS_IN_STORAGE = 'Storage Blob Data Owner on containers/azure-webjobs-secrets'
+const KEYS_IN_VAULT = 'Key Vault Secrets Officer on vaults/*'
+
+/** The role of the identity that the package is stored and fetched as. */
+const DEPLOYMENT_ROLES = ['Storage Blob Data Contributor on containers/deployments']
 
 const ROLE_NAMES: Record<string, string> = {
   'b7e6dc6d-f1e8-4753-8033-0f276bb0955b': 'Storage Blob Data Owner',
   'ba92f5b4-2d11-453d-a403-e96b0029c9fe': 'Storage Blob Data Contributor',
+  '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1': 'Storage Blob Data Reader',
   '974c5e8b-45b9-4653-ba55-5f855dd0fb88': 'Storage Queue Data Contributor',
+  '19e7f393-937e-4f77-808e-94535e297925': 'Storage Queue Data Reader',
+  'b86a8fe4-44ce-4948-aee5-eccb2c155cd6': 'Key Vault Secrets Officer',
   'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a': 'Storage Queue Data Message Sender',
   '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3': 'Storage Table Data Contributor',
   '3913510d-42f4-4e42-8a64-420c390055eb': 'Monitoring Metrics Publisher',
@@ -59,6 +75,7 @@ const SETTING_NAMES = [
   'APPLICATIONINSIGHTS_CONNECTION_STRING',
   'AzureFunctionsJobHost__logging__applicationInsights__samplingSettings__excludedTypes',
   'AzureWebJobsFeatureFlags',
+  `${STORAGE_CONNECTION}__accountName`,
   `${STORAGE_CONNECTION}__blobServiceUri`,
   `${STORAGE_CONNECTION}__clientId`,
   `${STORAGE_CONNECTION}__credential`,
@@ -66,7 +83,23 @@ const SETTING_NAMES = [
   `${STORAGE_CONNECTION}__tableServiceUri`,
 ]
 
-const ALERTS = ['orders-failing', 'orders-poisoned', 'orders-unavailable', 'orders-waiting']
+/** And those of the function keys in a key vault. */
+const VAULT_SETTING_NAMES = [
+  'AzureWebJobsSecretStorageKeyVaultClientId',
+  'AzureWebJobsSecretStorageKeyVaultUri',
+  'AzureWebJobsSecretStorageType',
+]
+
+const ALERTS = [
+  'orders-failing',
+  'orders-poisoned',
+  'orders-slo-availability',
+  'orders-slo-latency',
+  'orders-slo-queue-age',
+  'orders-unavailable',
+  'orders-unmeasured',
+  'orders-waiting',
+]
 
 /** The promises, each checked on the default deployment and on the one with every setting set. */
 export const PROMISES: readonly InfraPromise[] = [
@@ -200,11 +233,19 @@ export const PROMISES: readonly InfraPromise[] = [
     says: 'the settings are those listed, and by them the host and the code reach storage as the identity',
     violations: inBoth((snapshot) => {
       const settings = settingsOf(snapshot)
-      const identity = theOne(snapshot, IDENTITY)
+      const identity = appIdentity(snapshot)
       const account = theOne(snapshot, ACCOUNT).name
       const connection = storageConnection(settings)
       return [
-        ...unless(same(Object.keys(settings), SETTING_NAMES), 'setting names'),
+        ...unless(
+          same(Object.keys(settings), [
+            ...SETTING_NAMES,
+            ...(ofType(snapshot, VAULT).length > 0 ? VAULT_SETTING_NAMES : []),
+          ]),
+          'setting names',
+        ),
+        // https://github.com/Azure/azure-functions-host/issues/11787
+        ...unless(settings[`${STORAGE_CONNECTION}__accountName`] === account, 'account name'),
         // The code's own reading of them.
         ...unless(connection.kind === 'identity', 'the code would not use an identity'),
         ...unless(
@@ -237,6 +278,14 @@ export const PROMISES: readonly InfraPromise[] = [
       'no client id': inDefault((s) => {
         drop(s, `${STORAGE_CONNECTION}__clientId`)
       }),
+      'no account name': inDefault((s) => {
+        drop(s, `${STORAGE_CONNECTION}__accountName`)
+      }),
+      'the client id of the deployment’s identity': inDefault((s) => {
+        const settings = settingsOf(s)
+        const name = `${STORAGE_CONNECTION}__clientId`
+        settings[name] = (settings[name] ?? '').replace(appIdentity(s).id, deploymentIdentity(s).id)
+      }),
       'another connection': inDefault((s) => {
         const properties = theOne(s, SETTINGS).properties as Record<string, string>
         theOne(s, SETTINGS).properties = Object.fromEntries(
@@ -252,34 +301,25 @@ export const PROMISES: readonly InfraPromise[] = [
     },
   },
   {
-    says: `the app's identity has exactly these roles: ${ROLES.join('; ')}`,
+    says: `the app's identity has exactly these roles: ${ROLES.join('; ')}; and one for its keys; the deployment's has one`,
     violations: inBoth((snapshot) => {
-      const identity = theOne(snapshot, IDENTITY)
-      const granted = ofType(snapshot, ROLE).map(({ id, properties }) => {
-        const role = String(properties.roleDefinitionId).split('/').at(-1) ?? ''
-        const scope = id
-          .slice(0, id.lastIndexOf(`/providers/${ROLE}`))
-          .split('/')
-          .slice(-2)
-          .join('/')
-        return `${ROLE_NAMES[role] ?? role} on ${scope.replace(/^components\/.*/, 'components/*')}`
-      })
+      const app = appIdentity(snapshot)
+      const deployment = deploymentIdentity(snapshot)
+      const vault = ofType(snapshot, VAULT).length > 0
       return [
-        ...granted.filter((role) => !ROLES.includes(role)).map((role) => `not listed: ${role}`),
-        ...ROLES.filter((role) => !granted.includes(role)).map((role) => `missing: ${role}`),
-        ...unless(new Set(granted).size === granted.length, 'granted twice'),
-        ...ofType(snapshot, ROLE).flatMap(({ id, properties }) =>
-          unless(
-            String(properties.principalId).includes(`${identity.id}'`) &&
-              String(properties.principalId).endsWith('.principalId]') &&
-              properties.principalType === 'ServicePrincipal',
-            `somebody else: ${id}`,
-          ),
+        ...exactly(grantedTo(snapshot, app), [...ROLES, vault ? KEYS_IN_VAULT : KEYS_IN_STORAGE], 'app'),
+        ...exactly(grantedTo(snapshot, deployment), DEPLOYMENT_ROLES, 'deployment'),
+        ...unless(
+          grantedTo(snapshot, app).length + grantedTo(snapshot, deployment).length ===
+            ofType(snapshot, ROLE).length,
+          'somebody else has a role',
         ),
         ...unless(ofType(snapshot, 'Microsoft.Authorization/roleDefinitions').length === 0, 'a custom role'),
-        ...unless(ofType(snapshot, IDENTITY).length === 1, 'more identities'),
         ...unless(
-          same(Object.keys(theOne(snapshot, SITE)['identity'].userAssignedIdentities), [identity.id]),
+          same(Object.keys(theOne(snapshot, SITE)['identity'].userAssignedIdentities), [
+            app.id,
+            deployment.id,
+          ]),
           'the app runs as somebody else',
         ),
         ...unless(
@@ -317,6 +357,26 @@ export const PROMISES: readonly InfraPromise[] = [
         for (const role of ofType(s, ROLE))
           role.properties.principalId = '11111111-1111-1111-1111-111111111111'
       }),
+      'the app may write the package': inDefault((s) => {
+        const role = ofType(s, ROLE).find(({ id }) => id.includes('/containers/deployments/'))
+        if (role !== undefined)
+          role.properties.principalId = String(role.properties.principalId).replace(
+            deploymentIdentity(s).id,
+            appIdentity(s).id,
+          )
+      }),
+      'the health check may not list containers': inDefault((s) => {
+        const at = s.predictedResources.findIndex(({ properties }) =>
+          String(properties?.roleDefinitionId).includes('2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'),
+        )
+        s.predictedResources.splice(at, 1)
+      }),
+      'keys in the vault, and the app may not read them': inTuned((s) => {
+        const at = s.predictedResources.findIndex(({ properties }) =>
+          String(properties?.roleDefinitionId).includes('b86a8fe4-44ce-4948-aee5-eccb2c155cd6'),
+        )
+        s.predictedResources.splice(at, 1)
+      }),
       'a system-assigned identity, too': inDefault((s) => {
         theOne(s, SITE)['identity'].type = 'SystemAssigned, UserAssigned'
       }),
@@ -334,7 +394,7 @@ export const PROMISES: readonly InfraPromise[] = [
         ...unless(theOne(snapshot, WORKSPACE).properties.features?.disableLocalAuth === true, 'workspace'),
         ...unless(
           mode === 'Authorization=AAD;ClientId={0}' &&
-            isClientIdOf(theOne(snapshot, IDENTITY).id, clientId) &&
+            isClientIdOf(appIdentity(snapshot).id, clientId) &&
             more.length === 0,
           'authentication string',
         ),
@@ -367,7 +427,7 @@ export const PROMISES: readonly InfraPromise[] = [
         ),
         ...unless(storage.authentication.type === 'UserAssignedIdentity', 'how'),
         ...unless(
-          storage.authentication.userAssignedIdentityResourceId === theOne(snapshot, IDENTITY).id,
+          storage.authentication.userAssignedIdentityResourceId === deploymentIdentity(snapshot).id,
           'who',
         ),
         ...['ftp', 'scm'].flatMap((name) =>
@@ -387,6 +447,13 @@ export const PROMISES: readonly InfraPromise[] = [
       }),
       'into a container that is not there': inDefault((s) => {
         remove(s, CONTAINER, 'deployments')
+      }),
+      'as the app itself': inDefault((s) => {
+        theOne(
+          s,
+          SITE,
+        ).properties.functionAppConfig.deployment.storage.authentication.userAssignedIdentityResourceId =
+          appIdentity(s).id
       }),
       'with a publish profile': inDefault((s) => {
         for (const policy of ofType(s, CREDENTIALS)) policy.properties.allow = true
@@ -435,7 +502,7 @@ export const PROMISES: readonly InfraPromise[] = [
             ),
           'set',
         ),
-        ...unless(theOne(tuned, ACCOUNT)['sku'].name === 'Standard_ZRS', 'storage redundancy'),
+        ...unless(theOne(tuned, ACCOUNT)['sku'].name === 'Standard_GZRS', 'storage redundancy'),
         ...unless(theOne(tuned, WORKSPACE).properties.retentionInDays === 90, 'log retention'),
       ]
     },
@@ -520,7 +587,7 @@ export const PROMISES: readonly InfraPromise[] = [
             ),
             ...unless(
               JSON.stringify(zones?.properties ?? '').includes('privatelink.') &&
-                JSON.stringify(zones?.properties ?? '').includes(service),
+                JSON.stringify(zones?.properties ?? '').includes(`'${service}'`),
               `DNS of ${service}`,
             ),
           ]
@@ -554,7 +621,7 @@ export const PROMISES: readonly InfraPromise[] = [
     },
   },
   {
-    says: 'operators are alerted, by e-mail if they like, to poison, waiting orders, failures and 503s',
+    says: 'operators are alerted, by e-mail if they like, to poison, waiting orders, failures, 503s, silence, downtime and burnt error budgets',
     violations: ({ byDefault, tuned }) => [
       ...unless(same(namesOf(byDefault, ALERT), ALERTS), 'rules'),
       ...ofType(byDefault, ALERT).flatMap(({ name, properties }) => [
@@ -566,6 +633,29 @@ export const PROMISES: readonly InfraPromise[] = [
         ...unless(same(properties.actions.actionGroups as string[], []), `${name} tells somebody`),
       ]),
       ...unless(ofType(byDefault, OPERATORS).length === 0, 'an action group without an address'),
+      ...unless(theOne(byDefault, HEALTH).properties.enabled === true, 'resource health'),
+      ...unless(theOne(byDefault, REACHABLE).properties.enabled === true, 'availability'),
+      ...unless(
+        String(theOne(byDefault, WEB_TEST).properties.Request.RequestUrl).startsWith(
+          "[format('{0}/api/hello', ",
+        ) && theOne(byDefault, WEB_TEST).properties.Locations.length >= 5,
+        'availability test',
+      ),
+      // An order's lease is 10 minutes: a message whose instance died is no alert before it can be delivered again.
+      ...unless(ruleOf(byDefault, 'orders-waiting').threshold === 15, 'age of the oldest order'),
+      // It stays as long as messages lie there, and clears when they are gone.
+      ...unless(
+        ruleOf(byDefault, 'orders-poisoned').metricMeasureColumn === 'depth' &&
+          ruleOf(byDefault, 'orders-poisoned').threshold === 0 &&
+          String(ruleOf(byDefault, 'orders-poisoned').query).includes("queue == 'orders-poison'"),
+        'poison by what lies there',
+      ),
+      ...unless(
+        ruleOf(byDefault, 'orders-unmeasured').operator === 'LessThan' &&
+          ruleOf(byDefault, 'orders-unmeasured').threshold === 1,
+        'silence',
+      ),
+      ...unless(String(ruleOf(byDefault, 'orders-failing').query).includes('status != 503'), '503 twice'),
       ...unless(
         theOne(tuned, OPERATORS).properties.emailReceivers[0]?.emailAddress === 'operators@example.com',
         'address',
@@ -576,6 +666,10 @@ export const PROMISES: readonly InfraPromise[] = [
           `${name} tells nobody`,
         ),
       ),
+      ...[
+        theOne(tuned, HEALTH).properties.actions.actionGroups,
+        theOne(tuned, REACHABLE).properties.actions,
+      ].flatMap((groups) => unless(groups[0]?.actionGroupId === theOne(tuned, OPERATORS).id, 'told nobody')),
     ],
     breaches: {
       'a rule is missing': inDefault((s) => {
@@ -584,6 +678,19 @@ export const PROMISES: readonly InfraPromise[] = [
       'a rule is off': inDefault((s) => {
         for (const rule of ofType(s, ALERT)) rule.properties.enabled = false
       }),
+      'a lease is an alert': inDefault((s) => (ruleOf(s, 'orders-waiting').threshold = 10)),
+      'poison clears itself': inDefault((s) => (ruleOf(s, 'orders-poisoned').metricMeasureColumn = null)),
+      'silence is no alert': inDefault((s) => {
+        remove(s, ALERT, 'orders-unmeasured')
+      }),
+      'a 503 counts twice': inDefault((s) => {
+        const rule = ruleOf(s, 'orders-failing')
+        rule.query = String(rule.query).replace('status != 503', 'true')
+      }),
+      'nobody asks from outside': inDefault((s) => {
+        remove(s, WEB_TEST, 'orders-hello')
+      }),
+      'resource health is not told': inTuned((s) => (theOne(s, HEALTH).properties.actions.actionGroups = [])),
       'a rule tells nobody': inTuned((s) => {
         for (const rule of ofType(s, ALERT)) rule.properties.actions.actionGroups = []
       }),
@@ -614,7 +721,12 @@ export const PROMISES: readonly InfraPromise[] = [
         ...outcomes
           .filter((outcome) => !code.includes(`'${outcome}'`))
           .map((outcome) => `outcome ${outcome}`),
-        ...unless(workbookQueries(byDefault).length === 5, 'charts of the workbook'),
+        ...unless(workbookQueries(byDefault).length === 7, 'charts of the workbook'),
+        ...unless(
+          theOne(byDefault, WORKBOOK).properties.sourceId === 'azure monitor',
+          'the workbook is in another gallery than the one that docs/operations.md names',
+        ),
+        ...measurementViolations(files),
         ...unless(
           (files['docs/operations.md'] ?? '').includes(`${orders}${files['infra/queries/order.kql'] ?? ''}`),
           'docs/operations.md has another query for one order',
@@ -639,12 +751,178 @@ export const PROMISES: readonly InfraPromise[] = [
           deployment.files['infra/queries/orders.kql'] ?? ''
         ).replace(`'{"event":"order"'`, `'{"event":"sale"'`)
       },
+      'the workbook hides in a workspace': inDefault((s) => {
+        theOne(s, WORKBOOK).properties.sourceId = theOne(s, WORKSPACE).id
+      }),
+      'the code renames a measurement': (deployment) => {
+        deployment.files['src/orders/queueMeter.ts'] = (
+          deployment.files['src/orders/queueMeter.ts'] ?? ''
+        ).replaceAll('oldestSeconds', 'oldestAge')
+      },
+      'the line of measurements starts differently': (deployment) => {
+        deployment.files['src/functions/queueMonitor.ts'] = (
+          deployment.files['src/functions/queueMonitor.ts'] ?? ''
+        ).replaceAll("event: 'queues'", "event: 'depth'")
+      },
       'the documentation falls behind': (deployment) => {
         deployment.files['docs/operations.md'] = ''
       },
       'the workbook is empty': inDefault((s) => {
         theOne(s, WORKBOOK).properties.serializedData = '{"items":[]}'
       }),
+    },
+  },
+  {
+    says: 'storage closes only after the app has joined the network, and stays closed from then on',
+    violations: ({ template, tuned, joining }) => {
+      const [open, closed, ...more] = ofType(joining, ACCOUNT)
+      const closing = (template as Json).resources.closeStorage
+      return [
+        ...unless(open?.properties.publicNetworkAccess === 'Enabled', 'closed while the app is outside'),
+        ...unless(closed?.properties.publicNetworkAccess === 'Disabled', 'never closed'),
+        ...unless(closed?.properties.networkAcls.defaultAction === 'Deny', 'not denied'),
+        ...unless(more.length === 0, 'more accounts'),
+        ...unless(
+          ((closing?.dependsOn ?? []) as string[]).includes('app'),
+          'closed before the app has joined',
+        ),
+        ...unless(theOne(tuned, ACCOUNT).properties.publicNetworkAccess === 'Disabled', 'opened again'),
+        ...unless((template as Json).outputs?.VNET_JOINED?.type === 'bool', 'azd does not keep it'),
+      ]
+    },
+    breaches: {
+      'closed first': ({ joining }) => {
+        const [open] = ofType(joining, ACCOUNT)
+        if (open !== undefined) open.properties.publicNetworkAccess = 'Disabled'
+      },
+      'never closed': ({ joining }) => {
+        joining.predictedResources.splice(
+          joining.predictedResources.findLastIndex(({ type }) => type === ACCOUNT),
+          1,
+        )
+      },
+      'closed at the same time': ({ template }) => {
+        ;(template as Json).resources.closeStorage.dependsOn = []
+      },
+      'opened by every provisioning': inTuned(
+        (s) => (theOne(s, ACCOUNT).properties.publicNetworkAccess = 'Enabled'),
+      ),
+      'azd forgets it': ({ template }) => {
+        delete outputsOf(template)['VNET_JOINED']
+      },
+    },
+  },
+  {
+    says: 'address space, subnets and DNS zones can be given',
+    violations: ({ tuned, joining }) => {
+      const endpoints = ofType(joining, ENDPOINT)
+      const zones = JSON.stringify(ofType(joining, ZONE_GROUP))
+      return [
+        ...unless(
+          same(theOne(tuned, NETWORK).properties.addressSpace.addressPrefixes as string[], ['10.7.0.0/24']),
+          'address space',
+        ),
+        ...unless(ofType(joining, NETWORK).length === 0, 'a network of its own'),
+        ...unless(ofType(joining, 'Microsoft.Network/privateDnsZones').length === 0, 'zones of its own'),
+        ...unless(
+          String(theOne(joining, SITE).properties.virtualNetworkSubnetId).endsWith(
+            '/vnet-hub/subnets/orders',
+          ),
+          'the app’s subnet',
+        ),
+        ...unless(
+          endpoints.length === 3 &&
+            endpoints.every(({ properties }) =>
+              String(properties.subnet.id).endsWith('/vnet-hub/subnets/endpoints'),
+            ),
+          'the endpoints’ subnet',
+        ),
+        ...unless(zones.split('/resourceGroups/rg-hub').length === 4, 'zones of the hub'),
+      ]
+    },
+    breaches: {
+      'a fixed address space': inTuned(
+        (s) => (theOne(s, NETWORK).properties.addressSpace.addressPrefixes = ['10.0.0.0/24']),
+      ),
+      'the app in another subnet': ({ joining }) => {
+        theOne(joining, SITE).properties.virtualNetworkSubnetId = null
+      },
+      'zones elsewhere': ({ joining }) => {
+        for (const group of ofType(joining, ZONE_GROUP)) group.properties.privateDnsZoneConfigs = []
+      },
+    },
+  },
+  {
+    says: 'queues and tables are under the account’s key, which is fixed when the account is created',
+    violations: inBoth((snapshot) => {
+      const { services } = theOne(snapshot, ACCOUNT).properties.encryption
+      return ['queue', 'table'].flatMap((service) =>
+        unless(services[service]?.keyType === 'Account', service),
+      )
+    }),
+    breaches: {
+      'left to the default': inDefault((s) => delete theOne(s, ACCOUNT).properties.encryption.services.queue),
+      'the service’s key': inTuned(
+        (s) => (theOne(s, ACCOUNT).properties.encryption.services.table.keyType = 'Service'),
+      ),
+    },
+  },
+  {
+    says: 'zones, rolling updates and keys in a vault are options, and off by default',
+    violations: ({ byDefault, tuned }) => [
+      ...unless(theOne(byDefault, PLAN).properties.zoneRedundant === false, 'zones by default'),
+      ...unless(theOne(tuned, PLAN).properties.zoneRedundant === true, 'zones'),
+      ...unless(updatesOf(byDefault) === 'Recreate', 'updates by default'),
+      ...unless(updatesOf(tuned) === 'RollingUpdate', 'updates'),
+      ...unless(ofType(byDefault, VAULT).length === 0, 'a vault by default'),
+      ...unless(
+        theOne(tuned, VAULT).properties.enableRbacAuthorization === true &&
+          settingsOf(tuned)['AzureWebJobsSecretStorageType'] === 'keyvault' &&
+          (settingsOf(tuned)['AzureWebJobsSecretStorageKeyVaultUri'] ?? '').includes(
+            theOne(tuned, VAULT).name,
+          ) &&
+          isClientIdOf(appIdentity(tuned).id, settingsOf(tuned)['AzureWebJobsSecretStorageKeyVaultClientId']),
+        'keys in the vault',
+      ),
+    ],
+    breaches: {
+      'zones are ignored': inTuned((s) => (theOne(s, PLAN).properties.zoneRedundant = false)),
+      'rolling updates are ignored': inTuned(
+        (s) => delete theOne(s, SITE).properties.functionAppConfig.siteUpdateStrategy,
+      ),
+      'a preview by default': inDefault(
+        (s) => (theOne(s, SITE).properties.functionAppConfig.siteUpdateStrategy.type = 'RollingUpdate'),
+      ),
+      'the vault takes access policies': inTuned(
+        (s) => (theOne(s, VAULT).properties.enableRbacAuthorization = false),
+      ),
+      'the keys stay in storage': inTuned((s) => {
+        drop(s, 'AzureWebJobsSecretStorageType')
+      }),
+    },
+  },
+  {
+    says: 'only regions that have Flex Consumption can be chosen',
+    violations: ({ template }) => {
+      const { allowedValues } = (template as Json).parameters.location
+      return [
+        ...unless(Array.isArray(allowedValues) && allowedValues.length >= 30, 'no list of regions'),
+        // Canary regions, sovereign clouds, and one without the plan.
+        ...['eastus2euap', 'chinanorth3', 'qatarcentral'].flatMap((region) =>
+          unless(!((allowedValues ?? []) as string[]).includes(region), region),
+        ),
+        ...['westeurope', 'eastus', 'swedencentral'].flatMap((region) =>
+          unless(((allowedValues ?? []) as string[]).includes(region), `not ${region}`),
+        ),
+      ]
+    },
+    breaches: {
+      'any region': ({ template }) => {
+        delete (template as Json).parameters.location.allowedValues
+      },
+      'a region without the plan': ({ template }) => {
+        ;((template as Json).parameters.location.allowedValues as string[]).push('qatarcentral')
+      },
     },
   },
   {
@@ -691,7 +969,82 @@ export const PROMISES: readonly InfraPromise[] = [
       'a resource without a tag': inDefault((s) => delete theOne(s, ACCOUNT)['tags']),
     },
   },
+  ...QUERY_PROMISES,
+  ...DELIVERY_PROMISES,
 ]
+
+/** The rule's one criterion. */
+function ruleOf(snapshot: Snapshot, name: string): Json {
+  return ofType(snapshot, ALERT).find((rule) => rule.name === name)?.properties.criteria.allOf[0] ?? {}
+}
+
+function updatesOf(snapshot: Snapshot): unknown {
+  return theOne(snapshot, SITE).properties.functionAppConfig.siteUpdateStrategy?.type
+}
+
+/** The identity that the app and the host run as. */
+function appIdentity(snapshot: Snapshot): Resource {
+  return identityCalled(snapshot, false)
+}
+
+/** The identity that the package is stored and fetched as. */
+function deploymentIdentity(snapshot: Snapshot): Resource {
+  return identityCalled(snapshot, true)
+}
+
+function identityCalled(snapshot: Snapshot, deployment: boolean): Resource {
+  const [identity, ...more] = ofType(snapshot, IDENTITY).filter(
+    ({ name }) => name.startsWith('id-orders-deploy-') === deployment,
+  )
+  if (identity === undefined || more.length > 0) throw new Error('not two identities')
+  return identity
+}
+
+/** Role and scope of each assignment to an identity: `Storage Queue Data Contributor on queues/orders`. */
+function grantedTo(snapshot: Snapshot, identity: Resource): string[] {
+  return ofType(snapshot, ROLE)
+    .filter(
+      ({ properties }) =>
+        String(properties.principalId).includes(`${identity.id}'`) &&
+        String(properties.principalId).endsWith('.principalId]') &&
+        properties.principalType === 'ServicePrincipal',
+    )
+    .map(({ id, properties }) => {
+      const role = String(properties.roleDefinitionId).split('/').at(-1) ?? ''
+      const scope = id
+        .slice(0, id.lastIndexOf(`/providers/${ROLE}`))
+        .split('/')
+        .slice(-2)
+        .join('/')
+        .replace(/^(components|storageAccounts|vaults)\/.*/, '$1/*')
+      return `${ROLE_NAMES[role] ?? role} on ${scope}`
+    })
+}
+
+function exactly(granted: readonly string[], listed: readonly string[], whose: string): string[] {
+  return [
+    ...granted.filter((role) => !listed.includes(role)).map((role) => `${whose}, not listed: ${role}`),
+    ...listed.filter((role) => !granted.includes(role)).map((role) => `${whose}, missing: ${role}`),
+    ...unless(new Set(granted).size === granted.length, `${whose}, granted twice`),
+  ]
+}
+
+/** What the query of the measurements asks for and the code does not log. */
+function measurementViolations(files: Deployment['files']): string[] {
+  const query = files['infra/queries/queues.kql'] ?? ''
+  const asked = [...query.matchAll(/\bmeasured\.(\w+)/g)].map(([, field]) => field ?? '')
+  return [
+    ...unless(asked.length >= 3, 'no measurement is asked for'),
+    ...unless(
+      query.includes(`startswith '{"event":"queues"'`) &&
+        (files['src/functions/queueMonitor.ts'] ?? '').includes("jsonLine({ event: 'queues', queues })"),
+      'lines of measurements start differently',
+    ),
+    ...asked
+      .filter((field) => !new RegExp(`readonly ${field}\\??:`).test(files['src/orders/queueMeter.ts'] ?? ''))
+      .map((field) => `measurement ${field}`),
+  ]
+}
 
 /** What has no tags, or belongs to what has them. */
 const NOT_TAGGED =
@@ -704,28 +1057,12 @@ function isSecure(type: unknown): boolean {
   return /^secure/i.test(String(type))
 }
 
-function unless(kept: boolean, violation: string): string[] {
-  return kept ? [] : [violation]
-}
-
-function same(some: readonly string[], others: readonly string[]): boolean {
-  return JSON.stringify([...some].sort()) === JSON.stringify([...others].sort())
-}
-
 /** A check of both deployments. */
 function inBoth(check: (snapshot: Snapshot) => string[]): InfraPromise['violations'] {
   return ({ byDefault, tuned }) => [
     ...check(byDefault),
     ...check(tuned).map((violation) => `every setting set: ${violation}`),
   ]
-}
-
-function inDefault(change: (snapshot: Snapshot) => unknown): (deployment: Deployment) => void {
-  return ({ byDefault }) => void change(byDefault)
-}
-
-function inTuned(change: (snapshot: Snapshot) => unknown): (deployment: Deployment) => void {
-  return ({ tuned }) => void change(tuned)
 }
 
 function inHostJson(change: (host: Json) => unknown): (deployment: Deployment) => void {

@@ -73,6 +73,7 @@ test('every function is registered with its trigger and access level', () => {
       connection: 'AzureWebJobsStorage',
       dataType: 'binary',
     }),
+    queueMonitor: expect.objectContaining({ type: 'timerTrigger', schedule: '0 */5 * * * *' }),
   })
 })
 
@@ -101,5 +102,9 @@ describe('a call of a registered function reaches its handler', () => {
     await expect(
       call('orderProcessor', new TextEncoder().encode('{"item":"widget"}'), { id: 'm1', dequeueCount: 1 }),
     ).rejects.toThrow('is unknown')
+  })
+
+  it('queueMonitor', async () => {
+    await expect(call('queueMonitor', {})).resolves.toBeUndefined()
   })
 })

@@ -1,0 +1,119 @@
+import { parseArgs } from 'node:util'
+import { SingleBar } from 'cli-progress'
+import { storageClients } from '../src/storage/azure.ts'
+import { StorageSettingsError } from '../src/storage/connection.ts'
+import { exportOrders } from './orders/export.ts'
+import { restoreOrders } from './orders/restore.ts'
+import { OrdersCommandError, type Work } from './orders/work.ts'
+import { StorageTroubleError } from './poison/storageCall.ts'
+import { storageSettings, SettingsFileError } from './settings.ts'
+
+const USAGE = `npm run orders -- export FILE     writes every order record to a file, a line of JSON each
+npm run orders -- restore FILE    writes the records of a file back, into an empty or a half-filled table
+
+Works on the storage that the app's own settings name: local.settings.json, and the environment over it.
+
+  --page N    records a request (default 1000, the most that storage gives)
+
+Both can be killed and run again. "export" goes on where FILE.part ends, and renames it when it is whole. "restore" changes
+nothing that is there: a processed record never changes, an accepted one becomes processed if the file has it so. What it
+refuses is listed, and its exit code is then 1.`
+
+/** The command line can't be understood. */
+class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+interface CommandLine {
+  readonly command: 'export' | 'restore'
+  readonly file: string
+  readonly pageSize: number
+}
+
+function readCommandLine(): CommandLine | 'help' {
+  let parsed
+  try {
+    parsed = parseArgs({
+      allowPositionals: true,
+      options: {
+        page: { type: 'string', default: '1000' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+  const { values, positionals } = parsed
+  if (values.help) return 'help'
+  const [command, file, ...rest] = positionals
+  if (command !== 'export' && command !== 'restore') {
+    throw new UsageError(
+      command === undefined ? 'Say what to do: export or restore.' : `There is no command "${command}".`,
+    )
+  }
+  if (file === undefined) throw new UsageError('Name the file.')
+  if (rest.length > 0) throw new UsageError(`"${rest.join(' ')}" is too much.`)
+  const pageSize = Number(values.page)
+  if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > 1000) {
+    throw new UsageError('--page is a number from 1 to 1000.')
+  }
+  return { command, file, pageSize }
+}
+
+async function run({ command, file, pageSize }: CommandLine): Promise<void> {
+  let stopping = false
+  const stop = () => {
+    // The second Ctrl-C ends it at once: both commands can be run again.
+    if (stopping) process.exit(130)
+    stopping = true
+    process.exitCode = 130
+    console.error('\nStopping after the requests in hand.')
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+
+  const bar = process.stderr.isTTY
+    ? new SingleBar({ format: `${command} {value} records, {duration_formatted}`, fps: 5 })
+    : undefined
+  bar?.start(0, 0)
+  const work: Work = {
+    table: (await storageClients(await storageSettings())).table,
+    pageSize,
+    stopped: () => stopping,
+    progress: (records) => bar?.update(records),
+    print: (line) => {
+      console.error(line)
+    },
+  }
+  try {
+    if (command === 'export') {
+      const records = await exportOrders(work, file)
+      bar?.stop()
+      console.log(`${records} records in ${file}`)
+    } else {
+      const { created, advanced, unchanged, newer, refused } = await restoreOrders(work, file)
+      bar?.stop()
+      console.log(
+        `${created} created, ${advanced} accepted ones now processed, ${unchanged} there already, ` +
+          `${newer} processed since, ${refused} refused`,
+      )
+      if (refused > 0) process.exitCode = 1
+    }
+  } finally {
+    bar?.stop()
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+  }
+}
+
+try {
+  const read = readCommandLine()
+  if (read === 'help') console.log(USAGE)
+  else await run(read)
+} catch (error) {
+  const known = [OrdersCommandError, StorageTroubleError, SettingsFileError, StorageSettingsError]
+  if (error instanceof UsageError) console.error(`${error.message}\n\n${USAGE}`)
+  else if (known.some((kind) => error instanceof kind)) console.error((error as Error).message)
+  else console.error(error)
+  process.exitCode ??= 1
+}

@@ -1,0 +1,20 @@
+import type { TableClient } from '@azure/data-tables'
+
+/** What a command needs. */
+export interface Work {
+  /** The table of the order records. */
+  readonly table: TableClient
+  /** Records a request. */
+  readonly pageSize: number
+  /** Whether somebody asked it to stop. */
+  readonly stopped: () => boolean
+  /** Shows how many records are done. */
+  readonly progress: (records: number) => void
+  /** Prints a line. */
+  readonly print: (line: string) => void
+}
+
+/** Something a person has to put right. Its message is all they see. */
+export class OrdersCommandError extends Error {
+  override readonly name = 'OrdersCommandError'
+}
