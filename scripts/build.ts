@@ -22,8 +22,9 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
     splitting: true,
     chunkNames: '[name]-[hash]',
     loader: { '.html': 'text' },
-    // Only the Functions worker has this module: it is the library's way to the host.
-    external: ['@azure/functions-core'],
+    // Only the Functions worker has the first: it is the library's way to the host. The second opens a browser to sign in, which
+    // the app's credentials never do.
+    external: ['@azure/functions-core', 'open'],
     define: commitDefinition(process.env['ORDERS_COMMIT']),
     // CommonJS packages in the bundle ask for Node's modules, and the library for the one above, by require().
     banner: {
