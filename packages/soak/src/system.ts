@@ -49,6 +49,8 @@ export async function startSystem(options: {
   readonly environment: Readonly<Record<string, string>>
   readonly plans: Readonly<Record<StorageService, FaultPlan>>
   readonly journal: Journal
+  /** Folder of the built app; this checkout without it. */
+  readonly app?: string
 }): Promise<System> {
   const { plans, journal } = options
   const location = await mkdtemp(path.join(tmpdir(), 'soak-azurite-'))
@@ -73,7 +75,8 @@ export async function startSystem(options: {
   }
   try {
     const upstream = { blob: await freePort(), queue: await freePort(), table: await freePort() }
-    let azurite = await startAzurite({ location, ports: upstream })
+    const startStorage = () => startAzurite({ location, ports: upstream, saveOnlyAtStop: true })
+    let azurite = await startStorage()
     cleanUp.push(() => azurite.stop())
 
     const startProxy = async (service: StorageService) => {
@@ -99,7 +102,7 @@ export async function startSystem(options: {
       table: proxies.table.port,
     })
 
-    const app = await unpackedApp()
+    const app = await unpackedApp(options.app)
     cleanUp.push(() => app.remove())
     const httpPort = await freePort()
     const start = () =>
@@ -162,7 +165,7 @@ export async function startSystem(options: {
           await exclusively(async () => {
             await azurite.stop()
             await delay(downMs)
-            azurite = await startAzurite({ location, ports: upstream })
+            azurite = await startStorage()
           })
           end()
         }),
