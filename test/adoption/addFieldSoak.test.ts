@@ -8,7 +8,7 @@ jest.setTimeout(900_000)
 
 const SOAK = [
   'packages/soak/src/main.ts',
-  ...['--orders', '300', '--kills', '1', '--outages', '1', '--faults', '0.02', '--seed', '11'],
+  ...['--orders', '300', '--kills', '0', '--outages', '0', '--faults', '0.02', '--seed', '11'],
   ...['--duplicates', '0.3', '--conflicts', '0.2'],
 ] as const
 

@@ -181,7 +181,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         by: 'error instanceof OrderError',
       },
     ],
-    options: { outages: 2 },
+    options: { faults: 0.5 },
   },
   {
     name: 'a message that cannot be processed is sent back to its own queue',
