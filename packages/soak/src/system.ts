@@ -17,6 +17,9 @@ const SERVICES = ['blob', 'queue', 'table'] as const
 /** How long it may take until a killed worker is replaced. */
 const WORKER_RESTART_MS = 30_000
 
+/** Characters of the host's output that are kept: all of a long run's would not fit into a string. */
+const OUTPUT_LIMIT = 100_000
+
 /** The app on a host, storage, and a fault proxy in between, with the ways to disrupt them. */
 export interface System {
   readonly httpPort: number
@@ -110,6 +113,7 @@ export async function startSystem(options: {
         folder: app.folder,
         port: httpPort,
         environment: { AzureWebJobsStorage: proxiedConnection, ...options.environment },
+        outputLimit: OUTPUT_LIMIT,
       })
     let host: TestHost = await start()
     cleanUp.push(() => host.kill())
