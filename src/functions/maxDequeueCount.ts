@@ -19,8 +19,15 @@ export function maxDequeueCount(environment: NodeJS.ProcessEnv, hostJson: unknow
 }
 
 function count(value: unknown): number | undefined {
-  const number = typeof value === 'string' && /^\s*\+?\d+\s*$/.test(value) ? Number(value) : value
+  const number = typeof value === 'string' ? numberIn(value.trim()) : value
   return typeof number === 'number' && Number.isInteger(number) && number > 0 ? number : undefined
+}
+
+/** .NET also takes hexadecimal digits: https://learn.microsoft.com/dotnet/api/system.componentmodel.int32converter */
+function numberIn(text: string): number | undefined {
+  const hex = /^(?:#|0x|&h)([0-9a-f]{1,8})$/i.exec(text)?.[1]
+  if (hex !== undefined) return Number.parseInt(hex, 16)
+  return /^\+?\d+$/.test(text) ? Number(text) : undefined
 }
 
 /** The host compares the keys of host.json case-insensitively. */

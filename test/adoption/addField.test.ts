@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { addFields, ORDER } from './newFields.ts'
 import { scratchCopy, type ScratchCopy } from './scratch.ts'
 
 // "Add a field": an edit of the list of content fields, and nothing else. Everything that is promised of an order then holds for
@@ -8,37 +9,13 @@ import { scratchCopy, type ScratchCopy } from './scratch.ts'
 
 jest.setTimeout(900_000)
 
-const ORDER = 'src/orders/order.ts'
-const LIST_END = `  quantity: v.optional(quantitySchema, 1),
-}`
-const NEW_FIELDS = `  quantity: v.optional(quantitySchema, 1),
-  customer: v.optional(
-    v.pipe(
-      v.string('must be a string'),
-      v.trim(),
-      v.minLength(1, 'must not be empty'),
-      v.maxLength(100, 'must be at most 100 characters long'),
-      v.description('Who orders.'),
-      v.examples(['Ada']),
-    ),
-  ),
-  address: v.optional(v.strictObject({ city: v.string(), zip: v.optional(v.string()) }, 'must be an object')),
-  lines: v.optional(
-    v.pipe(
-      v.array(v.strictObject({ sku: v.pipe(v.string(), v.minLength(1)), quantity: v.optional(quantitySchema, 1) })),
-      v.maxLength(20, 'must have at most 20 elements'),
-      v.description('What is ordered, in detail.'),
-    ),
-  ),
-}`
-
 const PROPERTIES = ['--selectProjects', 'unit', '--', 'test/unit/content']
 
 let copy: ScratchCopy
 
 beforeAll(async () => {
   copy = await scratchCopy()
-  await copy.replace(ORDER, LIST_END, NEW_FIELDS)
+  await addFields(copy)
   expect(await copy.run('scripts/openapi.ts')).toStrictEqual({ code: 0, output: '' })
 })
 

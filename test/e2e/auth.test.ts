@@ -113,7 +113,7 @@ describeOnFuncLocal('with --enableAuth and a key of our own (func-local; Core To
   ])('the admin API asks for the key, too: %s %s', async (method, target) => {
     const body = method === 'POST' ? { body: '{"input":"not an order"}' } : {}
     expect(await ask(host, target, { method, ...body })).toStrictEqual(refused)
-    const headers = { 'x-functions-key': KEY }
+    const headers = { 'x-functions-key': KEY, 'content-type': 'application/json' }
     expect([200, 202]).toContain((await ask(host, target, { method, headers, ...body })).status)
   })
 

@@ -61,9 +61,10 @@ describe('the last delivery', () => {
   ])('is the one that the environment says: %s', (spelling) => {
     expect(maxDequeueCount({ [spelling]: '3' })).toBe(3)
     expect(maxDequeueCount({ [spelling]: ' 30 ' })).toBe(30)
+    expect(maxDequeueCount({ [spelling]: '0x1e' })).toBe(30)
   })
 
-  it.each(['', 'many', '0', '-1', '1.5', '0x3'])(
+  it.each(['', 'many', '0', '-1', '1.5', '0x', '3 4'])(
     'is not one that the host refuses to start with: %j',
     (value) => {
       expect(maxDequeueCount({ [name]: value })).toBe(10)

@@ -1,6 +1,7 @@
 import { TableClient, type TransactionAction } from '@azure/data-tables'
 import { ORDERS_TABLE } from '../../../src/storage/names.ts'
-import { partitionKey } from '../../../src/storage/tables.ts'
+import { parseOrder } from '../../../src/orders/order.ts'
+import { partitionKey, toEntity } from '../../../src/storage/tables.ts'
 
 /** https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions */
 const BATCH = 100
@@ -19,33 +20,30 @@ export function storedId(n: number): string {
 /** Stores a number of processed orders, directly in the table. */
 export async function storeOrders(table: TableClient, count: number, signal: AbortSignal): Promise<void> {
   await table.createTable()
+  const content = parseOrder({ item: 'widget', quantity: 2 })
   const partitions = Map.groupBy(
     Array.from({ length: count }, (_, n) => storedId(n)),
     partitionKey,
   )
-  const batches = [...partitions].flatMap(([key, ids]) =>
-    Array.from({ length: Math.ceil(ids.length / BATCH) }, (_, batch) => ({
-      key,
-      ids: ids.slice(batch * BATCH, (batch + 1) * BATCH),
-    })),
+  const batches = [...partitions.values()].flatMap((ids) =>
+    Array.from({ length: Math.ceil(ids.length / BATCH) }, (_, batch) =>
+      ids.slice(batch * BATCH, (batch + 1) * BATCH),
+    ),
   )
   await Promise.all(
     Array.from({ length: WRITERS }, async () => {
       for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
         signal.throwIfAborted()
-        const { key, ids } = batch
         await table.submitTransaction(
-          ids.map((id): TransactionAction => [
+          batch.map((id): TransactionAction => [
             'create',
-            {
-              partitionKey: key,
-              rowKey: id,
-              item: 'widget',
-              quantity: 2,
+            toEntity({
+              id,
+              ...content,
               status: 'processed',
-              message: 'Order for widget processed!',
+              message: `Order for ${content.item} processed!`,
               processedAt: '2026-01-02T12:00:00.000Z',
-            },
+            }),
           ]),
         )
       }

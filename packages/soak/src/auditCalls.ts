@@ -1,7 +1,8 @@
 import type { ReportViolation } from './violations.ts'
-import { acceptedText, jsonObject, sameContent, type Content } from './content.ts'
+import { acceptedText, jsonObject, sameContent } from './content.ts'
 import { poisonCounts, type Evidence } from './evidence.ts'
 import type { Call, HttpResponse, ReadCall, OrderCall, RefusedCall } from './ledger.ts'
+import { isSettled, isWaiting, statusIn } from './status.ts'
 
 /** Every HTTP call must have its response within this time. */
 const MAX_RESPONSE_MS = 10_000
@@ -69,14 +70,13 @@ export function auditCalls(evidence: Evidence, report: ReportViolation): CallsAu
     const isCorrect =
       id === (call.id ?? id) &&
       sameContent(record.content, call.content) &&
-      hasContent(returned, call.content) &&
+      sameContent(returned, call.content) &&
       (status === 200
         ? body === record.json
-        : returned?.['status'] === 'accepted' && returned['acceptedAt'] === record.acceptedAt)
+        : isWaiting(statusIn(returned)) && returned?.['acceptedAt'] === record.acceptedAt)
     if (!isCorrect) report('wrong responses', `${what}: ${status} ${body}, the record says ${record.json}`)
     // Promise 2: an accepted order is processed, or its message is on the poison queue.
-    const kept =
-      record.status === 'processed' || (status === 202 && poison.has(acceptedText(id, call.content)))
+    const kept = isSettled(record.status) || (status === 202 && poison.has(acceptedText(id, call.content)))
     if (!kept) report('lost', `${what}: ${status}, and the record says ${record.json}`, id)
   }
 
@@ -110,8 +110,8 @@ export function auditCalls(evidence: Evidence, report: ReportViolation): CallsAu
         ? !call.acknowledged
         : response.status === 200 &&
           record !== undefined &&
-          hasContent(returned, record.content) &&
-          (returned?.['status'] === 'processed'
+          sameContent(returned, record.content) &&
+          (isSettled(statusIn(returned))
             ? response.body === record.json
             : returned?.['acceptedAt'] === record.acceptedAt)
     if (!isCorrect) {
@@ -133,11 +133,4 @@ export function auditCalls(evidence: Evidence, report: ReportViolation): CallsAu
   ledger.reads.forEach(checkRead)
   ledger.refused.forEach(checkRefused)
   return { acknowledged, conflicts, unavailable, interrupted, slowestMs }
-}
-
-function hasContent(
-  returned: Readonly<Record<string, unknown>> | undefined,
-  { item, quantity }: Content,
-): boolean {
-  return returned?.['item'] === item && returned['quantity'] === quantity
 }

@@ -1,6 +1,7 @@
 import type { ReportViolation } from './violations.ts'
 import { acceptedText, contentKey, jsonObject, sameContent } from './content.ts'
 import { poisonCounts, sentOrders, type Evidence } from './evidence.ts'
+import { isSettled } from './status.ts'
 
 /** Counts of the queue messages. */
 export interface MessagesAudit {
@@ -34,7 +35,7 @@ export function auditMessages(evidence: Evidence, report: ReportViolation): Mess
     if (poison.has(text)) exhausted.add(text)
     if (!taken) continue
     if (id !== undefined) acknowledged.add(id)
-    if (record?.status !== 'processed' && !poison.has(text)) {
+    if ((record === undefined || !isSettled(record.status)) && !poison.has(text)) {
       const found = record?.json ?? 'there is no record'
       report('lost', `message of ${id ?? ''} ${JSON.stringify(order.content)}: ${found}`, id)
     }
@@ -70,9 +71,7 @@ export function auditMessages(evidence: Evidence, report: ReportViolation): Mess
   for (const text of poison.keys()) {
     if (mayBePoison.has(text)) continue
     // A client that gave no id and got no response does not know the id of its order, but its content is unique.
-    const order = jsonObject(decoded(text))
-    const content = { item: String(order?.['item']), quantity: Number(order?.['quantity']) }
-    if (!without.has(contentKey(content))) report('unexpected poison', decoded(text))
+    if (!without.has(contentKey(jsonObject(decoded(text))))) report('unexpected poison', decoded(text))
   }
   for (let left = 0; left < final.waiting; left++) report('left on the queue', 'a message on orders')
   return { acknowledged, exhausted: exhausted.size, poisonExpected, poisonPreserved, poisonDuplicates }

@@ -1,6 +1,7 @@
 import type { ReportViolation } from './violations.ts'
 import { acceptedText, contentKey, sameContent } from './content.ts'
 import { poisonCounts, sentOrders, type Evidence } from './evidence.ts'
+import { isSettled } from './status.ts'
 
 /** Counts of the records. */
 export interface RecordsAudit {
@@ -16,7 +17,7 @@ export function auditRecords(evidence: Evidence, report: ReportViolation): Recor
   let processed = 0
 
   for (const { id, content, status, json } of final.records.values()) {
-    if (status === 'processed') processed++
+    if (isSettled(status)) processed++
     // A record becomes accepted only after its message was sent.
     else if (!poison.has(acceptedText(id, content))) report('lost', `left as it was: ${json}`, id)
 

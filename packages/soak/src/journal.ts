@@ -1,4 +1,5 @@
 import { jsonObject } from './content.ts'
+import { isSettled, statusIn } from './status.ts'
 import type { Exchange, FaultKind, ProxiedRequest } from 'testkit/faultProxy'
 
 /** A service of Azure Storage. */
@@ -42,13 +43,14 @@ export function createJournal(): Journal {
   const writtenAfterProcessed = new Set<string>()
   const deliveries = new Map<string, number>()
   const faulted = new Map<string, { readonly begun: number; readonly ended: number }[]>()
+  let mostDeliveries = 0
   let requests = 0
   let slowResponses = 0
 
   function noteWrite(id: string, request: ProxiedRequest): void {
     const before = processedWrites.get(id) ?? 0
     if (before > 0) writtenAfterProcessed.add(id)
-    if (request.method !== 'DELETE' && statusIn(request.body) === 'processed') {
+    if (request.method !== 'DELETE' && isSettled(statusIn(jsonObject(request.body.toString())))) {
       processedWrites.set(id, before + 1)
     }
   }
@@ -60,7 +62,7 @@ export function createJournal(): Journal {
     slowResponses: () => slowResponses,
     processedWrites: (id) => processedWrites.get(id) ?? 0,
     deliveries: (text) => deliveries.get(text) ?? 0,
-    mostDeliveries: () => Math.max(0, ...deliveries.values()),
+    mostDeliveries: () => mostDeliveries,
     faultBetween: (id, begun, ended) =>
       [...(faulted.get(id) ?? []), ...(faulted.get(SET_UP) ?? [])].some(
         (fault) => fault.begun <= ended && fault.ended >= begun,
@@ -82,6 +84,7 @@ export function createJournal(): Journal {
       if (service === 'queue' && request.method === 'GET' && request.path.includes('/orders/messages')) {
         for (const { text, dequeueCount } of messagesIn(response.body)) {
           deliveries.set(text, Math.max(dequeueCount, deliveries.get(text) ?? 0))
+          mostDeliveries = Math.max(mostDeliveries, dequeueCount)
         }
       }
     },
@@ -99,10 +102,6 @@ function orderIdOf(service: StorageService, { method, path, body }: ProxiedReque
   if (method !== 'POST') return undefined
   const text = /<MessageText>([^<]*)<\/MessageText>/.exec(body.toString())?.[1]
   return text === undefined ? undefined : textProperty(Buffer.from(text, 'base64'), 'id')
-}
-
-function statusIn(body: Buffer): string | undefined {
-  return textProperty(body, 'status')
 }
 
 function textProperty(json: Buffer, name: string): string | undefined {

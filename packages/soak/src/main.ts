@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
 import type { Audit } from './audit.ts'
 import { OUTAGE_STYLES, type OutageStyle } from './faults.ts'
+import { runPlanted } from './planted/runPlanted.ts'
 import { runOutage } from './outage.ts'
 import { violationRows, examples, isClean, soakRows, table } from './report.ts'
 import { soak, SoakStoppedError, type Progress, type SoakOptions } from './soak.ts'
@@ -24,6 +25,8 @@ Runs the app while its worker, its host and its storage fail at random, and chec
   --scenario outage   instead: an outage under load with production settings, of all storage, then of the tables only
     --seconds 60      duration of the outage
     --style hanging   hanging (no response), offline (connection refused), busy (503) or mixed
+  --planted           instead: runs apps with known bugs, and fails if the violation that a bug causes is not reported
+    --bug TEXT        only the bugs whose name or violation contains this
 
 E2E_HOST=func runs Core Tools instead of func-local. Exit code 1: there was a violation, or the run did not finish.`
 
@@ -48,7 +51,17 @@ interface ScenarioOptions {
   readonly limitMs: number
 }
 
-function readOptions(): SoakOptions | ScenarioOptions | 'help' {
+/** Known bugs instead of the app as it is. */
+interface PlantedOptions {
+  readonly planted: true
+  readonly only: string
+  readonly seed: number
+  readonly limitMs: number
+}
+
+type Options = SoakOptions | ScenarioOptions | PlantedOptions
+
+function readOptions(): Options | 'help' {
   let values
   try {
     values = parseArgs({
@@ -66,6 +79,8 @@ function readOptions(): SoakOptions | ScenarioOptions | 'help' {
         scenario: { type: 'string' },
         seconds: { type: 'string', default: '60' },
         style: { type: 'string', default: 'hanging' },
+        planted: { type: 'boolean', default: false },
+        bug: { type: 'string', default: '' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values
@@ -76,6 +91,7 @@ function readOptions(): SoakOptions | ScenarioOptions | 'help' {
   const maxDequeue = values['max-dequeue']
   const seed = count('seed', values.seed)
   const limitMs = count('minutes', values.minutes) * 60_000
+  if (values.planted) return { planted: true, only: values.bug, seed, limitMs }
   if (values.scenario === 'outage') {
     return { seed, limitMs, seconds: count('seconds', values.seconds), style: outageStyle(values.style) }
   }
@@ -167,6 +183,24 @@ async function runScenario(options: ScenarioOptions, signal: AbortSignal): Promi
   return kept
 }
 
+/** Returns whether every bug was found. */
+async function runBugs({ seed, limitMs, only }: PlantedOptions, signal: AbortSignal): Promise<boolean> {
+  let tried = 0
+  let found = 0
+  for await (const result of runPlanted({ seed, limitMs, only }, signal)) {
+    tried++
+    if (result.found) found++
+    const { violation, name } = result.bug
+    const reported = violationRows(result.audit).filter(([, times]) => times !== 0)
+    console.log(
+      `${result.found ? 'found' : 'NOT FOUND'}  ${violation.toUpperCase()}: ${name}\n` +
+        `       reported: ${reported.map(([what, times]) => `${times} × ${what}`).join(', ') || 'nothing'}`,
+    )
+  }
+  console.log(`\n${found} of ${tried} planted bugs were found. Seed: ${seed}\n`)
+  return tried > 0 && found === tried
+}
+
 /** Prints and returns whether there were no violations. */
 function verdict(audit: Audit, seed: number): boolean {
   if (isClean(audit)) {
@@ -177,7 +211,7 @@ function verdict(audit: Audit, seed: number): boolean {
   return false
 }
 
-async function run(options: SoakOptions | ScenarioOptions): Promise<number> {
+async function run(options: Options): Promise<number> {
   if (!buildsApp()) return 1
   const stopping = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -186,8 +220,12 @@ async function run(options: SoakOptions | ScenarioOptions): Promise<number> {
     })
   }
   const { signal } = stopping
-  const kept = 'orders' in options ? await runSoak(options, signal) : await runScenario(options, signal)
-  return kept ? 0 : 1
+  return (await started(options, signal)) ? 0 : 1
+}
+
+function started(options: Options, signal: AbortSignal): Promise<boolean> {
+  if ('planted' in options) return runBugs(options, signal)
+  return 'orders' in options ? runSoak(options, signal) : runScenario(options, signal)
 }
 
 try {

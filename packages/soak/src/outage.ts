@@ -8,6 +8,7 @@ import { createJournal, type StorageService } from './journal.ts'
 import { createLedger, type Call } from './ledger.ts'
 import { seededRandom } from './random.ts'
 import type { Rows } from './report.ts'
+import { createContentSource } from './contentSource.ts'
 import { createSender } from './sender.ts'
 import { storageReader } from './storedOrders.ts'
 import { forEachService, startSystem } from './system.ts'
@@ -80,11 +81,13 @@ export async function runOutage(options: OutageOptions, signal: AbortSignal): Pr
 
     const begun = performance.now()
     let pushed = 0
+    const contents = createContentSource(random.fork())
     const away = system.outage(SERVICES[options.away], options.style, options.seconds * 1000)
     const over = new AbortController()
     const pushing = (async () => {
       while (!over.signal.aborted && !signal.aborted) {
-        const content = { item: `pushed in the outage ${pushed}`, quantity: 1 }
+        // Numbers that the rest of the load does not use: no two orders have the same content.
+        const content = contents.fresh(MORE_THAN_ENOUGH_ORDERS + pushed)
         const id = `outage-${pushed++}`
         const text = JSON.stringify({ id, ...content })
         await pusher.send([

@@ -28,6 +28,10 @@ export interface SoakOptions extends WorkloadSize {
   readonly seed: number
   /** The run fails if it takes longer. */
   readonly limitMs: number
+  /** Folder of the built app; this checkout without it. */
+  readonly app?: string
+  /** How long it may take until the queue is empty after the last fault. */
+  readonly drainLimitMs?: number
 }
 
 /** The result of a run. */
@@ -57,7 +61,6 @@ export type Progress = (stage: 'sending' | 'draining' | 'reading', done: number,
 const CONCURRENCY = 24
 /** With more messages on the queue, senders wait. */
 const MAX_BACKLOG = 400
-/** How long it may take until the queue is empty after the last fault. */
 const DRAIN_LIMIT_MS = 180_000
 /** A killed host leaves its messages leased. The default lease is 10 minutes. */
 const LEASE_SECONDS = 5
@@ -86,7 +89,12 @@ export async function soak(
   const journal = createJournal()
   const ledger = createLedger()
   const environment = hostEnvironment(options)
-  const system = await startSystem({ environment, plans, journal })
+  const system = await startSystem({
+    environment,
+    plans,
+    journal,
+    ...(options.app !== undefined && { app: options.app }),
+  })
 
   const over = AbortSignal.any([signal, AbortSignal.timeout(options.limitMs)])
   const http = httpClient(system.httpPort)
@@ -117,7 +125,7 @@ export async function soak(
     const sendMs = performance.now() - begun
 
     for (const plan of Object.values(plans)) plan.end()
-    const waiting = await waitUntilDrained(reader, over, onProgress)
+    const waiting = await waitUntilDrained(reader, over, onProgress, options.drainLimitMs)
     watching.abort()
     await watched
     const records = await reader.all()
@@ -199,8 +207,9 @@ export async function waitUntilDrained(
   reader: StorageReader,
   signal: AbortSignal,
   onProgress: Progress = () => undefined,
+  limitMs = DRAIN_LIMIT_MS,
 ): Promise<number> {
-  const end = performance.now() + DRAIN_LIMIT_MS
+  const end = performance.now() + limitMs
   let most = 0
   for (;;) {
     const waiting = await reader.waiting()

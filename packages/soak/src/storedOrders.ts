@@ -1,13 +1,17 @@
-import { TableClient } from '@azure/data-tables'
+import { TableClient, type TableEntityResult } from '@azure/data-tables'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { ORDERS_QUEUE, ORDERS_TABLE, POISON_QUEUE } from '../../../src/storage/names.ts'
-import type { Content } from './content.ts'
+import { contentFields, parseRecord } from '../../../src/orders/order.ts'
+import { fromColumns } from '../../../src/storage/columns.ts'
+import { contentIn } from './content.ts'
+import { statusIn, type StoredStatus } from './status.ts'
 
 /** A record in the table. */
 export interface StoredOrder {
   readonly id: string
-  readonly content: Content
-  readonly status: string
+  /** Its content fields, as the columns hold them. */
+  readonly content: Readonly<Record<string, unknown>>
+  readonly status: StoredStatus
   readonly acceptedAt: string | undefined
   /** Changes with every write. */
   readonly etag: string
@@ -31,17 +35,6 @@ export interface StorageReader {
   takePoison(): Promise<{ readonly texts: readonly string[]; readonly expiring: number }>
 }
 
-interface OrderEntity {
-  readonly rowKey?: string
-  readonly etag: string
-  readonly item?: unknown
-  readonly quantity?: unknown
-  readonly status?: unknown
-  readonly message?: unknown
-  readonly acceptedAt?: unknown
-  readonly processedAt?: unknown
-}
-
 const PAGE_SIZE = 1000
 const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1000
 
@@ -54,7 +47,7 @@ export function storageReader(connection: string): StorageReader {
 
   async function page(from: string | undefined): Promise<StoredPage> {
     try {
-      const pages = table.listEntities<OrderEntity>().byPage({
+      const pages = table.listEntities().byPage({
         maxPageSize: PAGE_SIZE,
         ...(from !== undefined && { continuationToken: from }),
       })
@@ -100,14 +93,28 @@ export function storageReader(connection: string): StorageReader {
   }
 }
 
-function toStored(entity: OrderEntity): StoredOrder {
-  const { rowKey: id = '', item, quantity, status, message, acceptedAt, processedAt } = entity
-  return {
+function toStored({
+  rowKey: id = '',
+  etag,
+  ...columns
+}: TableEntityResult<Record<string, unknown>>): StoredOrder {
+  const { fields, damaged } = fromColumns(contentFields, columns)
+  const { acceptedAt } = fields
+  const common = {
     id,
-    content: { item: String(item), quantity: Number(quantity) },
-    status: String(status),
+    content: contentIn(fields),
     acceptedAt: typeof acceptedAt === 'string' ? acceptedAt : undefined,
-    etag: entity.etag,
-    json: JSON.stringify({ id, item, quantity, status, message, acceptedAt, processedAt }),
+    etag,
+  }
+  try {
+    if (damaged.length > 0) throw new Error(`damaged: ${damaged.join(', ')}`)
+    const json = JSON.stringify(parseRecord(id, fields))
+    return { ...common, status: statusIn(fields), json }
+  } catch (error) {
+    return {
+      ...common,
+      status: 'unreadable',
+      json: `${JSON.stringify({ id, ...fields })} (${String(error)})`,
+    }
   }
 }

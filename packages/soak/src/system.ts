@@ -17,6 +17,9 @@ const SERVICES = ['blob', 'queue', 'table'] as const
 /** How long it may take until a killed worker is replaced. */
 const WORKER_RESTART_MS = 30_000
 
+/** Characters of the host's output that are kept: all of a long run's would not fit into a string. */
+const OUTPUT_LIMIT = 100_000
+
 /** The app on a host, storage, and a fault proxy in between, with the ways to disrupt them. */
 export interface System {
   readonly httpPort: number
@@ -49,6 +52,8 @@ export async function startSystem(options: {
   readonly environment: Readonly<Record<string, string>>
   readonly plans: Readonly<Record<StorageService, FaultPlan>>
   readonly journal: Journal
+  /** Folder of the built app; this checkout without it. */
+  readonly app?: string
 }): Promise<System> {
   const { plans, journal } = options
   const location = await mkdtemp(path.join(tmpdir(), 'soak-azurite-'))
@@ -73,7 +78,8 @@ export async function startSystem(options: {
   }
   try {
     const upstream = { blob: await freePort(), queue: await freePort(), table: await freePort() }
-    let azurite = await startAzurite({ location, ports: upstream })
+    const startStorage = () => startAzurite({ location, ports: upstream, saveOnlyAtStop: true })
+    let azurite = await startStorage()
     cleanUp.push(() => azurite.stop())
 
     const startProxy = async (service: StorageService) => {
@@ -99,7 +105,7 @@ export async function startSystem(options: {
       table: proxies.table.port,
     })
 
-    const app = await unpackedApp()
+    const app = await unpackedApp(options.app)
     cleanUp.push(() => app.remove())
     const httpPort = await freePort()
     const start = () =>
@@ -107,6 +113,7 @@ export async function startSystem(options: {
         folder: app.folder,
         port: httpPort,
         environment: { AzureWebJobsStorage: proxiedConnection, ...options.environment },
+        outputLimit: OUTPUT_LIMIT,
       })
     let host: TestHost = await start()
     cleanUp.push(() => host.kill())
@@ -162,7 +169,7 @@ export async function startSystem(options: {
           await exclusively(async () => {
             await azurite.stop()
             await delay(downMs)
-            azurite = await startAzurite({ location, ports: upstream })
+            azurite = await startStorage()
           })
           end()
         }),

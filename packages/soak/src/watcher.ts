@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { isSettled } from './status.ts'
 import type { StoredOrder, StoredPage } from './storedOrders.ts'
 
 const PAUSE_MS = 400
@@ -30,7 +31,7 @@ export function createWatcher(page: (from: string | undefined) => Promise<Stored
     if (before !== undefined) {
       checks++
       if (before.etag !== order.etag || before.json !== order.json) changed.add(order.id)
-    } else if (order.status === 'processed') {
+    } else if (isSettled(order.status)) {
       seen.set(order.id, { etag: order.etag, json: order.json })
     }
   }

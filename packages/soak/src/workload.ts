@@ -1,4 +1,5 @@
 import type { Content } from './content.ts'
+import { createContentSource, type ContentSource } from './contentSource.ts'
 import type { Random } from './random.ts'
 
 /** How an order is sent. */
@@ -58,6 +59,8 @@ const OVERSIZED_BODY_BYTES = 33 * 1024
 
 /** Everything that a run sends, in order. */
 export function workload(random: Random, size: WorkloadSize): Task[] {
+  const contents = createContentSource(random.fork())
+  const send = (order: IdentifiedContent, after: number) => orderSend(random, contents, order, after)
   const tasks: { readonly at: number; readonly sends: Send[] }[] = []
   let previousId = ''
   for (let number = 0; number < size.orders; number++) {
@@ -68,23 +71,23 @@ export function workload(random: Random, size: WorkloadSize): Task[] {
     }
     const id = random.chance(0.85) ? newId(random, number, previousId) : undefined
     if (id !== undefined) previousId = id
-    const order = { id, content: newContent(random, number) }
-    const together: Send[] = [orderSend(random, order, 0)]
+    const order = { id, content: contents.fresh(number) }
+    const together: Send[] = [send(order, 0)]
     tasks.push({ at: number, sends: together })
     if (id === undefined) continue
 
     if (random.chance(size.duplicates)) {
       for (let copies = random.integer(1, MAX_CONCURRENT_COPIES); copies > 0; copies--) {
-        if (random.chance(0.6)) together.push(orderSend(random, order, random.integer(0, 50)))
-        else tasks.push({ at: number + random.integer(1, 400), sends: [orderSend(random, order, 0)] })
+        if (random.chance(0.6)) together.push(send(order, random.integer(0, 50)))
+        else tasks.push({ at: number + random.integer(1, 400), sends: [send(order, 0)] })
       }
     }
     if (random.chance(size.conflicts)) {
-      const conflicting = { id, content: otherContent(random, order.content) }
-      together.push(orderSend(random, conflicting, random.integer(0, 30)))
-      if (random.chance(0.3)) together.push(orderSend(random, conflicting, random.integer(0, 30)))
+      const conflicting = { id, content: contents.withOneChange(order.content) }
+      together.push(send(conflicting, random.integer(0, 30)))
+      if (random.chance(0.3)) together.push(send(conflicting, random.integer(0, 30)))
       if (random.chance(0.3)) {
-        tasks.push({ at: number + random.integer(1, 400), sends: [orderSend(random, conflicting, 0)] })
+        tasks.push({ at: number + random.integer(1, 400), sends: [send(conflicting, 0)] })
       }
     }
   }
@@ -98,25 +101,16 @@ function newId(random: Random, number: number, previous: string): string {
   return random.chance(0.02) ? id.padEnd(64, 'x') : id
 }
 
-/** No two orders of a run have the same content. */
-function newContent(random: Random, number: number): Content {
-  const item = random.pick([
-    `widget ${number}`,
-    `Schraube für Größe ${number}`,
-    `\u{1f9e6} pair ${number}`,
-    `"${number}" <b>&amp;</b> 'x' \\n %00 {"id":"y"}`,
-    `item ${number} ${'\u{1f680}'.repeat(20)}`,
-  ])
-  return { item, quantity: random.chance(0.5) ? 1 : random.integer(1, 1000) }
-}
-
-function otherContent(random: Random, { item, quantity }: Content): Content {
-  return random.chance(0.5) ? { item: `other ${item}`, quantity } : { item, quantity: (quantity % 1000) + 1 }
+/** An order, however it is sent. */
+interface IdentifiedContent {
+  readonly id: string | undefined
+  readonly content: Content
 }
 
 function orderSend(
   random: Random,
-  { id, content }: { readonly id: string | undefined; readonly content: Content },
+  contents: ContentSource,
+  { id, content }: IdentifiedContent,
   after: number,
 ): OrderSend {
   const way = random.pick<Way>(['sync', 'async', 'push'])
@@ -127,7 +121,7 @@ function orderSend(
     id,
     idIn,
     content,
-    text: written(random, idIn === 'header' ? undefined : id, content),
+    text: written(random, idIn === 'header' ? undefined : id, contents.written(content)),
     // Most clients retry; some give up after the first failure.
     maxAttempts: random.chance(0.9) ? 100 : 1,
     readsBack: way !== 'push' && random.chance(0.3),
@@ -136,9 +130,12 @@ function orderSend(
 }
 
 /** JSON of an order, in one of several equivalent forms. */
-function written(random: Random, id: string | undefined, { item, quantity }: Content): string {
-  const fields: [string, unknown][] = [['item', random.chance(0.1) ? `  ${item}\t` : item]]
-  if (quantity !== 1 || random.chance(0.5)) fields.push(['quantity', quantity])
+function written(
+  random: Random,
+  id: string | undefined,
+  content: ReturnType<ContentSource['written']>,
+): string {
+  const fields = [...content]
   if (id !== undefined) fields.splice(random.integer(0, fields.length), 0, ['id', id])
   const order = Object.fromEntries(fields)
   return random.chance(0.2) ? JSON.stringify(order, null, 2) : JSON.stringify(order)

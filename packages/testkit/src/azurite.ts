@@ -17,8 +17,8 @@ const ACCOUNT = 'devstoreaccount1'
 const ACCOUNT_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=='
 
 const START_TIMEOUT_MS = 30_000
-// A clean stop writes everything to the disk, which takes well under a second.
-const STOP_TIMEOUT_MS = 10_000
+// A clean stop writes everything to the disk: well under a second, or some seconds with a hundred thousand records.
+const STOP_TIMEOUT_MS = 60_000
 
 const moduleUrl = (name: string) => new URL(name, import.meta.url).href
 
@@ -47,6 +47,8 @@ export class AzuriteStartError extends Error {
  * @param options.location folder of its data; without one it keeps everything in memory, also what was deleted
  * @param options.extraArguments more of Azurite's own flags
  * @param options.flatQueues whether storage in memory is to be as fast when many messages wait as when there are few
+ * @param options.saveOnlyAtStop whether data in a folder is written only by `stop`: with many records the usual save every
+ * 5 s blocks Azurite for seconds. What was acknowledged is lost if the process is killed.
  * @param options.signal stops a start that is under way; nothing is left of it when the promise rejects
  * @throws AzuriteStartError, or the signal's reason
  */
@@ -55,6 +57,7 @@ export async function startAzurite(options: {
   readonly location?: string
   readonly extraArguments?: readonly string[]
   readonly flatQueues?: boolean
+  readonly saveOnlyAtStop?: boolean
   readonly signal?: AbortSignal
 }): Promise<Azurite> {
   options.signal?.throwIfAborted()
@@ -72,12 +75,7 @@ export async function startAzurite(options: {
     {
       // Its own process group: Ctrl-C in the terminal must not stop it before the host has finished.
       detached: process.platform !== 'win32',
-      execArgv: [
-        PARENT_WATCHDOG,
-        ...(options.location === undefined
-          ? [moduleUrl(`azuriteInternals.ts${options.flatQueues === true ? '?flatQueues' : ''}`)]
-          : []),
-      ].flatMap((url) => ['--import', url]),
+      execArgv: [PARENT_WATCHDOG, ...internals(options)].flatMap((url) => ['--import', url]),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     },
   )
@@ -137,6 +135,20 @@ export async function startAzurite(options: {
       clearTimeout(timer)
     },
   }
+}
+
+/** The module that replaces parts of Azurite, if any are to be replaced. */
+function internals({
+  location,
+  flatQueues = false,
+  saveOnlyAtStop = false,
+}: {
+  readonly location?: string
+  readonly flatQueues?: boolean
+  readonly saveOnlyAtStop?: boolean
+}): readonly string[] {
+  if (location !== undefined) return saveOnlyAtStop ? [moduleUrl('azuriteInternals.ts?saveOnlyAtStop')] : []
+  return [moduleUrl(`azuriteInternals.ts${flatQueues ? '?flatQueues' : ''}`)]
 }
 
 /** Why Azurite did not start, and what to do. A damaged data file is named: Azurite itself does not say which one it is. */

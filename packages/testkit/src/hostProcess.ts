@@ -74,17 +74,30 @@ export async function startHost(options: {
   readonly port?: number
   /** Returns 2xx when the app is ready; `/api/hello` by default. */
   readonly readyPath?: string
+  /** Of the output, at least so many characters are kept, and hardly more; all of it without a limit. */
+  readonly outputLimit?: number
 }): Promise<TestHost> {
   const port = options.port ?? (await freePort())
   const child = spawnHost({ ...options, port })
-  return watch(child, `http://127.0.0.1:${port}`, options.readyPath ?? '/api/hello')
+  return watch(
+    child,
+    `http://127.0.0.1:${port}`,
+    options.readyPath ?? '/api/hello',
+    options.outputLimit ?? Infinity,
+  )
 }
 
-async function watch(child: ChildProcess, url: string, readyPath: string): Promise<TestHost> {
+async function watch(
+  child: ChildProcess,
+  url: string,
+  readyPath: string,
+  outputLimit: number,
+): Promise<TestHost> {
   let printed = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
       printed += text
+      if (printed.length > 2 * outputLimit) printed = printed.slice(-outputLimit)
     })
   }
   const ended = once(child, 'exit').then((args) => args[0] as number | null)

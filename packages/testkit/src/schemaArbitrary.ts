@@ -43,6 +43,13 @@ export function schemaArbitrary(schema: Schema): fc.Arbitrary<unknown> {
   return valid.map((value) => v.parse(schema, value))
 }
 
+/**
+ * So many values of {@link schemaArbitrary}: always the same ones for the same seed.
+ */
+export function schemaValues(schema: Schema, seed: number, count: number): readonly unknown[] {
+  return fc.sample(schemaArbitrary(schema), { seed, numRuns: count })
+}
+
 function candidates(schema: Schema): fc.Arbitrary<unknown> {
   const { type, pipe, entries, item, items, value, wrapped, options, literal } =
     schema as unknown as SchemaParts

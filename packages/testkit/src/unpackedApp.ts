@@ -5,13 +5,17 @@ import path from 'node:path'
 const ROOT = path.join(import.meta.dirname, '../../..')
 
 /**
- * A copy of the app as it is deployed: only the bundle, host.json and package.json. The environment variable `E2E_APP` names
- * the folder to copy from, for example an unpacked package; the default is this checkout.
+ * A copy of the app as it is deployed: only the bundle, host.json and package.json.
+ *
+ * @param from the folder to copy from. The default is the one that the environment variable `E2E_APP` names, for example an
+ * unpacked package, or else this checkout.
  */
-export async function unpackedApp(): Promise<{ readonly folder: string; remove(): Promise<void> }> {
+export async function unpackedApp(
+  from = process.env['E2E_APP'] ?? ROOT,
+): Promise<{ readonly folder: string; remove(): Promise<void> }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'order-service-'))
   for (const name of ['dist', 'host.json', 'package.json']) {
-    await cp(path.join(process.env['E2E_APP'] ?? ROOT, name), path.join(folder, name), { recursive: true })
+    await cp(path.join(from, name), path.join(folder, name), { recursive: true })
   }
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) }
 }

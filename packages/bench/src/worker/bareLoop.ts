@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { TableClient } from '@azure/data-tables'
 import { QueueServiceClient, type DequeuedMessageItem } from '@azure/storage-queue'
 import type { Order } from '../../../../src/orders/order.ts'
-import { partitionKey } from '../../../../src/storage/tables.ts'
+import { toEntity } from '../../../../src/storage/tables.ts'
 
 // The least there can be between a queue and a table: receive, insert, delete, with the client libraries as they come.
 // It takes messages as the host does: a batch, and the next one when so few are left as the threshold says.
@@ -20,17 +20,14 @@ let running = 0
 let slotFree: () => void = () => undefined
 
 async function settle(message: DequeuedMessageItem): Promise<void> {
-  const { id, item, quantity } = JSON.parse(Buffer.from(message.messageText, 'base64').toString()) as Order
+  const order = JSON.parse(Buffer.from(message.messageText, 'base64').toString()) as Order
   // The record that the app stores: a smaller one would be less work for storage.
-  const entity = {
-    partitionKey: partitionKey(id),
-    rowKey: id,
-    item,
-    quantity,
+  const entity = toEntity({
+    ...order,
     status: 'processed',
-    message: `Order for ${item} processed!`,
+    message: `Order for ${order.item} processed!`,
     processedAt: new Date().toISOString(),
-  }
+  })
   // The client retries what got no response; then the record is there already, or the message gone.
   await table.createEntity(entity).catch(unless(409))
   await queue.deleteMessage(message.messageId, message.popReceipt).catch(unless(404))

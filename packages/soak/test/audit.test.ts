@@ -1,0 +1,227 @@
+import { describe, expect, it } from '@jest/globals'
+import { audit } from '../src/audit.ts'
+import { acceptedText } from '../src/content.ts'
+import type { Evidence } from '../src/evidence.ts'
+import type { OrderCall, Push } from '../src/ledger.ts'
+import { isClean } from '../src/report.ts'
+import type { StoredOrder } from '../src/storedOrders.ts'
+import { VIOLATIONS, type Violation } from '../src/violations.ts'
+
+// The audit by itself: a small run as evidence, without a violation, and the same run with one.
+
+const content = { item: 'widget', quantity: 2 }
+const AT = '2026-01-02T12:00:00.000Z'
+
+const json = (id: string, rest: object) => JSON.stringify({ id, ...content, ...rest })
+const processedJson = (id: string) =>
+  json(id, { status: 'processed', message: 'Order for widget processed!', processedAt: AT })
+const unavailable = (id: string) => ({
+  status: 503,
+  body: JSON.stringify({ type: 'urn:orders:problem:storage-unavailable', id }),
+  retryAfter: '1',
+})
+
+function processed(id: string): StoredOrder {
+  return { id, content, status: 'processed', acceptedAt: undefined, etag: '1', json: processedJson(id) }
+}
+
+function accepted(id: string): StoredOrder {
+  const text = json(id, { status: 'accepted', acceptedAt: AT })
+  return { id, content, status: 'accepted', acceptedAt: AT, etag: '1', json: text }
+}
+
+function call(id: string, change: Partial<OrderCall> = {}): OrderCall {
+  const response = { status: 200, body: processedJson(id), retryAfter: undefined }
+  return { begun: 0, ended: 10, way: 'sync', id, content, response, ...change }
+}
+
+function push(id: string, change: Partial<Push> = {}): Push {
+  const text = acceptedText(id, content)
+  return { text, order: { id, content }, acknowledged: true, messageId: `message-${id}`, ...change }
+}
+
+/** A run in which everything was right. */
+interface Run {
+  readonly orders: OrderCall[]
+  readonly pushes: Push[]
+  readonly records: Map<string, StoredOrder>
+  readonly poison: string[]
+  readonly changed: Set<string>
+  readonly deliveries: Map<string, number>
+  readonly processedWrites: Map<string, number>
+  waiting: number
+}
+
+const BAD = Buffer.from('no order').toString('base64')
+
+function cleanRun(): Run {
+  return {
+    orders: [
+      call('sync'),
+      call('failed', { response: unavailable('failed'), begun: 100, ended: 110 }),
+      call('conflict', {
+        content: { item: 'another', quantity: 2 },
+        response: { status: 409, body: '{}', retryAfter: undefined },
+      }),
+      call('conflict'),
+    ],
+    pushes: [push('pushed'), push('exhausted'), push('', { text: BAD, order: undefined })],
+    records: new Map(
+      [processed('sync'), processed('failed'), processed('conflict'), processed('pushed')].map((record) => [
+        record.id,
+        record,
+      ]),
+    ),
+    poison: [BAD, acceptedText('exhausted', content)],
+    changed: new Set(),
+    deliveries: new Map([[acceptedText('exhausted', content), 10]]),
+    processedWrites: new Map(),
+    waiting: 0,
+  }
+}
+
+function evidence(run: Run): Evidence {
+  const { orders, pushes, records, poison, waiting, changed } = run
+  return {
+    ledger: { orders, reads: [], refused: [], pushes },
+    final: {
+      records,
+      poison,
+      waiting,
+      responses: new Map(
+        [...records].map(([id, record]) => [id, { status: 200, body: record.json, retryAfter: undefined }]),
+      ),
+    },
+    journal: {
+      processedWrites: (id) => run.processedWrites.get(id) ?? 1,
+      writtenAfterProcessed: new Set(),
+      deliveries: (text) => run.deliveries.get(text) ?? 1,
+      faultBetween: (id) => id === 'failed',
+    },
+    changed,
+    maxDequeueCount: 10,
+    killedBetween: () => false,
+    outageBetween: () => false,
+  }
+}
+
+function violationsOf(run: Run): readonly Violation[] {
+  const { violations } = audit(evidence(run))
+  return VIOLATIONS.filter((violation) => violations.get(violation)?.length !== 0)
+}
+
+it('reports nothing about a run in which everything was right', () => {
+  const result = audit(evidence(cleanRun()))
+  expect(isClean(result)).toBe(true)
+  expect(result).toMatchObject({ acknowledged: 4, processed: 4, conflicts: 1, unavailable: 1 })
+  expect(result).toMatchObject({ exhausted: 1, poisonExpected: 1, poisonPreserved: 1 })
+})
+
+/** What goes wrong in the run, and what else has to be reported then. */
+type Case = readonly [wrong: string, change: (run: Run) => void, also?: readonly Violation[]]
+
+const CASES: Readonly<Record<Violation, readonly [Case, ...Case[]]>> = {
+  lost: [
+    ['no record of an order that a client was told is processed', ({ records }) => records.delete('sync')],
+    ['no record of a message that the queue took', ({ records }) => records.delete('pushed')],
+    ['an accepted order without its message', ({ records }) => records.set('pushed', accepted('pushed'))],
+    [
+      'a record that cannot be read back',
+      ({ records }) => records.set('pushed', { ...processed('pushed'), status: 'unreadable' }),
+    ],
+  ],
+  'processed twice': [
+    ['two writes of one processed record', ({ processedWrites }) => processedWrites.set('sync', 2)],
+    [
+      'two records of an order that was sent once, without an id',
+      ({ orders, records }) => {
+        const once = { item: 'sent without an id', quantity: 1 }
+        orders.push(call('', { id: undefined, content: once, response: undefined, begun: 100, ended: 110 }))
+        for (const id of ['first', 'second']) records.set(id, { ...processed(id), content: once })
+      },
+      // The call has no response, and nothing was killed.
+      ['unexplained failures'],
+    ],
+  ],
+  'changed after processed': [['a processed record that has changed', ({ changed }) => changed.add('sync')]],
+  'processed, never sent': [
+    ['a record that nobody sent', ({ records }) => records.set('unknown', processed('unknown'))],
+    [
+      'a record with another content',
+      ({ records }) =>
+        records.set('failed', { ...processed('failed'), content: { item: 'widget', quantity: 3 } }),
+    ],
+  ],
+  'wrong responses': [
+    [
+      'a 200 that is not the record',
+      ({ orders }) =>
+        orders.push(
+          call('sync', {
+            response: { status: 200, body: json('sync', { status: 'processed' }), retryAfter: undefined },
+          }),
+        ),
+    ],
+    [
+      'a 409 for the same content',
+      ({ orders }) =>
+        orders.push(call('sync', { response: { status: 409, body: '{}', retryAfter: undefined } })),
+    ],
+    [
+      'a 503 without Retry-After',
+      ({ orders }) =>
+        orders.push(call('failed', { response: { ...unavailable('failed'), retryAfter: undefined } })),
+    ],
+  ],
+  'unexplained failures': [
+    [
+      'a 503 while storage had no fault',
+      ({ orders }) => orders.push(call('sync', { response: unavailable('sync') })),
+    ],
+    [
+      'a 500 while nothing was killed',
+      ({ orders }) =>
+        orders.push(call('sync', { response: { status: 500, body: '', retryAfter: undefined } })),
+    ],
+    [
+      'a failed connection while nothing was killed',
+      ({ orders }) => orders.push(call('sync', { response: undefined, error: 'ECONNRESET' })),
+    ],
+  ],
+  'slow responses': [
+    ['a response after more than 10 s', ({ orders }) => orders.push(call('sync', { ended: 10_001 }))],
+  ],
+  'poison missing': [
+    ['a bad message that is nowhere', ({ poison }) => poison.splice(0, 1)],
+    ['one of two equal bad messages', ({ pushes }) => pushes.push(push('', { text: BAD, order: undefined }))],
+    [
+      'a conflicting message that is nowhere',
+      ({ pushes }) => {
+        const other = { item: 'another', quantity: 2 }
+        pushes.push(
+          push('sync', { text: acceptedText('sync', other), order: { id: 'sync', content: other } }),
+        )
+      },
+    ],
+  ],
+  'unexpected poison': [
+    ['a text that nobody sent', ({ poison }) => poison.push(Buffer.from('{}').toString('base64'))],
+  ],
+  'poisoned too early': [
+    [
+      'a valid message that had deliveries left',
+      ({ deliveries }) => deliveries.set(acceptedText('exhausted', content), 9),
+    ],
+  ],
+  'left on the queue': [['a message that is still waiting', (run) => (run.waiting = 1)]],
+}
+
+describe.each(VIOLATIONS)('reports "%s"', (violation) => {
+  it.each(CASES[violation])('%s', (_, change, also = []) => {
+    const run = cleanRun()
+    change(run)
+    expect(violationsOf(run)).toStrictEqual(
+      VIOLATIONS.filter((one) => one === violation || also.includes(one)),
+    )
+  })
+})
