@@ -9,7 +9,7 @@ import type { InvocationResponse, RpcException, TraceContext, TypedData } from '
 
 /*
  * How a trigger or a binding joins the host. To add one, write a file under `triggers/` or `bindings/` that exports a
- * `TriggerType` or a `BindingType`, and name it in `types.ts`. Nothing else has to know it.
+ * `TriggerType` or a `BindingType`, and name it in `extensions.ts`. Nothing else has to know it.
  */
 
 /** What triggers and bindings may use of the host. */
