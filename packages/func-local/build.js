@@ -13,7 +13,7 @@ const shared = {
   absWorkingDir: here,
   bundle: true,
   platform: 'node',
-  target: 'node20',
+  target: 'node22',
   // Some packages' CommonJS files load their parts in ways that a bundler cannot follow.
   mainFields: ['module', 'main'],
   format: 'esm',

@@ -13,7 +13,7 @@ import { WorkerExitError } from './host/worker-process.ts'
 import { corsPolicy } from './http/cors.ts'
 import { createKeys, makeKey, type Keys } from './http/keys.ts'
 import { PortError } from './http/server.ts'
-import { registry } from './types.ts'
+import { registry } from './extensions.ts'
 import { USAGE } from './usage.ts'
 
 const DEFAULT_PORT = 7071

@@ -9,7 +9,7 @@ import type { InvocationResponse, RpcException, TraceContext, TypedData } from '
 
 /*
  * How a trigger or a binding joins the host. To add one, write a file under `triggers/` or `bindings/` that exports a
- * `TriggerType` or a `BindingType`, and name it in `types.ts`. Nothing else has to know it.
+ * `TriggerType` or a `BindingType`, and name it in `extensions.ts`. Nothing else has to know it.
  */
 
 /** What triggers and bindings may use of the host. */
@@ -70,8 +70,11 @@ export interface Listener {
    * been given back.
    */
   stop: () => Promise<void>
-  /** Makes the event of `POST /admin/functions/<name>` with `{"input": "…"}`; without it the raw text is passed on. */
-  adminEvent?: (input: string) => TriggerEvent | Promise<TriggerEvent>
+  /**
+   * Makes the event of `POST /admin/functions/<name>` with `{"input": "…"}`. Without it the text is passed on as it is, and
+   * the call needs one.
+   */
+  adminEvent?: (input: string | undefined) => TriggerEvent | Promise<TriggerEvent>
   /** Only for HTTP triggers: where requests for this function arrive. */
   readonly endpoint?: HttpEndpoint
 }

@@ -73,8 +73,12 @@ describe('blob functions', () => {
     test('a call of the admin API names the blob that the function runs for', async () => {
       await upload('blob-elsewhere', 'a/b', 'from elsewhere')
       const call = async (path: string): Promise<void> => {
-        const body = JSON.stringify({ input: path })
-        expect((await host.fetch('/admin/functions/text', { method: 'POST', body })).status).toBe(202)
+        const response = await host.fetch('/admin/functions/text', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ input: path }),
+        })
+        expect(response.status).toBe(202)
       }
       await call('blob-elsewhere/a/b')
       await host.printed('text got "from elsewhere" of blob-elsewhere/a/b')

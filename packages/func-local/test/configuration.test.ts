@@ -79,6 +79,44 @@ describe('configuration', () => {
   })
 
   test.each([
+    [{ mY__key: 'env' }, 'My:Key', 'env'],
+    [{ 'MY:KEY': 'env' }, 'My__Key', 'env'],
+    [{ my__key: '' }, 'My__Key', 'file'],
+    [{ my__key: '', MY__KEY: 'env' }, 'My__Key', 'env'],
+    [{ MY__KEY: 'env', my__key: '' }, 'My__Key', 'env'],
+  ])(
+    'the environment %j takes precedence over the file\'s "%s", whatever the spelling',
+    async (environment, key, expected) => {
+      await settingsFile(JSON.stringify({ IsEncrypted: false, Values: { [key]: 'file' } }))
+      const { settings, problems } = readSettings(directory, environment)
+      expect(settings.get('my:key')).toBe(expected)
+      expect([...settings.under('MY__').values()]).toEqual([expected])
+      // What the handler reads under the file's spelling is what the host reads.
+      expect(settings.environment[key]).toBe(expected)
+      const variable = Object.entries(environment).find(([, value]) => value !== '')?.[0]
+      expect(problems).toEqual(
+        variable === undefined
+          ? []
+          : [
+              `local.settings.json: "${key}" is not used, because the environment variable '${variable}' is set. Unset it to use the file's value.`,
+            ],
+      )
+    },
+  )
+
+  test('of several spellings of a name, the same one counts for a setting and for an override of host.json', () => {
+    const settings = settingsOf(
+      new Map([
+        ['AzureFunctionsJobHost__logging__logLevel__default', ''],
+        ['azureFunctionsJobHost:logging:logLevel:Default', 'Debug'],
+        ['AZUREFUNCTIONSJOBHOST__LOGGING__LOGLEVEL__DEFAULT', 'Error'],
+      ]),
+    )
+    expect(settings.get('AzureFunctionsJobHost:logging:logLevel:default')).toBe('Debug')
+    expect([...settings.under('AzureFunctionsJobHost:')]).toEqual([['logging:logLevel:Default', 'Debug']])
+  })
+
+  test.each([
     ['UTF-16 behind a byte order mark', 'utf16le', '\uFEFF'],
     ['UTF-8 behind a byte order mark', 'utf8', '\uFEFF'],
     ['UTF-8', 'utf8', ''],

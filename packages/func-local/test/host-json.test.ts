@@ -6,6 +6,7 @@ import { readHostConfig, type HostConfig } from '../src/config/host-config.ts'
 import { readHostOptions, type HostJsonOptions } from '../src/config/host-options.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
 import { settingsOf } from '../src/config/settings.ts'
+import { routePrefix } from '../src/http/http-options.ts'
 import { readBlobOptions } from '../src/storage/blob-options.ts'
 import { readQueueOptions } from '../src/storage/queue-options.ts'
 import { answering, writeApp } from './harness/app.ts'
@@ -168,6 +169,29 @@ describe('host.json', () => {
       delayInterval: { seconds: 1 },
     })
   })
+
+  test.each([
+    ['v1/{tenant}', 'v1/{tenant}'],
+    ['', ''],
+    [null, ''],
+    [1, '1'],
+    [true, 'True'],
+  ])('the route prefix %j is %j', async (value, expected) => {
+    await write(nested('extensions.http.routePrefix', value))
+    const read = config()
+    expect(routePrefix(read)).toBe(expected)
+    expect(read.problems).toEqual([])
+  })
+
+  test.each([[{}], [{ prefix: 'x' }], [['x']]])(
+    'the route prefix %j has no effect, and that is said',
+    async (value) => {
+      await write(nested('extensions.http.routePrefix', value))
+      const read = config()
+      expect(routePrefix(read)).toBe('api')
+      expect(read.problems).toEqual(['host.json: "extensions.http.routePrefix" must be text; it is ignored.'])
+    },
+  )
 
   test('what has no effect is one line each, with a hint where a name is misspelt', async () => {
     await write(

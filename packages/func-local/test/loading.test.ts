@@ -119,7 +119,7 @@ app.serviceBusQueue('bus', { queueName: 'q', connection: 'c', handler: () => {} 
 app.generic('strange', { trigger: { type: 'strangeTrigger', name: 't' }, handler: () => {} })
 app.http('cosmosOut', { return: output.http({}), extraOutputs: [output.cosmosDB({ databaseName: 'd', containerName: 'c', connection: 'c' })], handler: () => {} })
 app.http('cosmosIn', { extraInputs: [input.cosmosDB({ databaseName: 'd', containerName: 'c', connection: 'c' })], handler: () => {} })
-app.storageQueue('noConnection', { queueName: 'q', connection: 'NotThere', handler: () => {} })
+app.storageQueue('noConnection', { queueName: 'orders', connection: 'NotThere', handler: () => {} })
 app.http('retrying', { retry: { strategy: 'fixedDelay', delayInterval: 1, maxRetryCount: 1 }, handler: async () => ({ body: 'x' }) })
 `,
       'old/function.json': '{ "bindings": [] }',

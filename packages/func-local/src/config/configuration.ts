@@ -2,6 +2,7 @@ import { readHostConfig, type HostConfig } from './host-config.ts'
 import { readHostOptions, type HostJsonOptions } from './host-options.ts'
 import { ConfigurationError } from './json-file.ts'
 import { readSettings, type LocalHostSettings, type Settings } from './settings.ts'
+import { timeZoneOf } from './time-zone.ts'
 
 /** Settings and `host.json`, as they are on disk at one moment. */
 export interface Configuration {
@@ -10,6 +11,8 @@ export interface Configuration {
   readonly local: LocalHostSettings
   readonly hostConfig: HostConfig
   readonly hostOptions: HostJsonOptions
+  /** The app's time zone, as `TZ` names it; `undefined` means the machine's own. */
+  readonly timeZone: string | undefined
   /** One line for each setting that has no effect. */
   readonly problems: readonly string[]
 }
@@ -23,7 +26,15 @@ export function readConfiguration(appDirectory: string, environment: NodeJS.Proc
   const { settings, host, problems } = readSettings(appDirectory, environment)
   checkRuntime(settings)
   const hostConfig = readHostConfig(appDirectory, settings)
-  return { settings, local: host, hostConfig, hostOptions: readHostOptions(hostConfig), problems }
+  const zone = timeZoneOf(settings)
+  return {
+    settings,
+    local: host,
+    hostConfig,
+    hostOptions: readHostOptions(hostConfig),
+    timeZone: zone.name,
+    problems: [...problems, ...(zone.problem === undefined ? [] : [zone.problem])],
+  }
 }
 
 /** Apps of other languages name theirs here. */

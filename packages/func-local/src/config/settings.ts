@@ -4,11 +4,15 @@ import { nearest } from '../nearest.ts'
 import { ConfigurationError, isObject, readJsonFile, type JsonObject } from './json-file.ts'
 import { flag, nullable, text, wholeNumber } from './value-schemas.ts'
 
-/** The app's settings: environment variables, and `local.settings.json` where those are unset or empty. */
+/**
+ * The app's settings: environment variables, and `local.settings.json` where those are unset or empty. Names are
+ * case-insensitive, and `:` and `__` both separate levels; of several spellings of a name the first one that is not empty
+ * counts, and the environment comes before the file.
+ */
 export interface Settings {
-  /** A setting by its name, in any case; `:` and `__` both separate levels. */
+  /** A setting by its name. */
   get: (name: string) => string | undefined
-  /** Every setting whose name begins with a prefix (in any case), by the rest of its name. */
+  /** Every setting whose name begins with a prefix, by the rest of its name. */
   under: (prefix: string) => ReadonlyMap<string, string>
   /** The whole environment for the worker process. */
   readonly environment: Readonly<Record<string, string>>
@@ -89,7 +93,8 @@ export function readSettings(appDirectory: string, environment: NodeJS.ProcessEn
   }
   const problems = unknownKeys(content)
   const merged = new Map(given)
-  // The environment takes precedence; only a variable that is unset or empty is filled.
+  const variables = winners(given)
+  // The environment takes precedence, however it spells the name; only what is unset or empty there is filled.
   const fill = (section: string, key: string, name: string, value: string | null): void => {
     if (key === '') problems.push(`${FILE}: a setting without a name in "${section}" is ignored.`)
     else if (value === null)
@@ -100,11 +105,20 @@ export function readSettings(appDirectory: string, environment: NodeJS.ProcessEn
       throw new ConfigurationError(
         `${file}: ${section}.${JSON.stringify(key).slice(1, -1)} holds a NUL character, which no environment variable can. Remove it.`,
       )
-    else if ((given.get(name) ?? '') === '') merged.set(name, value)
-    else if (given.get(name) !== value)
+    else {
+      const variable = variables.get(keyOf(name))
+      if (variable === undefined || variable.value === '') {
+        merged.set(name, value)
+        return
+      }
+      // The app finds the environment's value under the file's spelling as well.
+      merged.set(name, variable.value)
+      if (variable.value === value) return
+      const which = variable.name === name ? 'of that name' : `'${variable.name}'`
       problems.push(
-        `${FILE}: "${key}" is not used, because the environment variable of that name is set. Unset it to use the file's value.`,
+        `${FILE}: "${key}" is not used, because the environment variable ${which} is set. Unset it to use the file's value.`,
       )
+    }
   }
   for (const [key, value] of Object.entries(Values ?? {})) {
     fill('Values', key, key, settingText(value, json.digits('Values', key)))
@@ -150,28 +164,44 @@ function unknownKeys(content: JsonObject): string[] {
   ]
 }
 
-/** Settings over a fixed set of values. */
+/** Settings over a fixed set of values; of several spellings of a name, those that come first take precedence. */
 export function settingsOf(values: ReadonlyMap<string, string>): Settings {
-  const byKey = new Map<string, string>()
-  for (const [name, value] of values) {
-    const key = keyOf(name)
-    if ((byKey.get(key) ?? '') === '') byKey.set(key, value)
-  }
+  const found = winners(values)
   return {
-    get: (name) => byKey.get(keyOf(name)),
+    get: (name) => found.get(keyOf(name))?.value,
     under: (prefix) => {
       const start = keyOf(prefix)
-      const found = new Map<string, string>()
-      for (const [name, value] of values) {
-        const normalised = name.replaceAll('__', ':')
-        if (keyOf(normalised).startsWith(start)) found.set(normalised.slice(start.length), value)
-      }
-      return found
+      return new Map(
+        [...found]
+          .filter(([key]) => key.startsWith(start))
+          .map(([, { name, value }]) => [withColons(name).slice(start.length), value]),
+      )
     },
     environment: Object.fromEntries(values),
   }
 }
 
+interface NamedValue {
+  /** As it is spelt where it comes from. */
+  readonly name: string
+  readonly value: string
+}
+
+/** Of all spellings of each name the first with a value that is not empty, else the first. */
+function winners(values: ReadonlyMap<string, string>): ReadonlyMap<string, NamedValue> {
+  const found = new Map<string, NamedValue>()
+  for (const [name, value] of values) {
+    const key = keyOf(name)
+    if ((found.get(key)?.value ?? '') === '' && (value !== '' || !found.has(key)))
+      found.set(key, { name, value })
+  }
+  return found
+}
+
 function keyOf(name: string): string {
-  return name.replaceAll('__', ':').toLowerCase()
+  return withColons(name).toLowerCase()
+}
+
+function withColons(name: string): string {
+  return name.replaceAll('__', ':')
 }

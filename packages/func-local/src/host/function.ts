@@ -20,6 +20,12 @@ export const RETURN_BINDING = '$return'
 /** A function or one of its bindings cannot be used; the message says why, and what to do. */
 export class BindingError extends Error {}
 
+/** @throws {BindingError} when a call of the admin API has no input, and the trigger needs one. */
+export function requiredInput(input: string | undefined): string {
+  if (input === undefined) throw new BindingError('it needs an input: {"input": "…"}.')
+  return input
+}
+
 /** Names the real host accepts: https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Utility.cs */
 const NAME_PATTERN = /^[a-z][a-z0-9_-]{0,127}$/i
 

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Configuration } from '../config/configuration.ts'
-import { timeZoneOf } from '../config/time-zone.ts'
 import { createAdminApi } from '../http/admin.ts'
 import type { CorsPolicy } from '../http/cors.ts'
 import type { Keys } from '../http/keys.ts'
@@ -168,12 +167,11 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 
   async function load(giveUp: AbortSignal): Promise<Generation> {
     const configuration = configure()
-    const { settings, hostConfig, hostOptions } = configuration
+    const { settings, hostConfig, hostOptions, timeZone } = configuration
     const services: Services = { settings, hostConfig, log, instanceId }
-    const zone = timeZoneOf(settings)
     // Timers run in this process, in the zone that handlers see.
-    if (zone === undefined) delete process.env['TZ']
-    else process.env['TZ'] = zone
+    if (timeZone === undefined) delete process.env['TZ']
+    else process.env['TZ'] = timeZone
     const nodeArguments = options.nodeArguments(configuration)
     const worker = await startWorker({
       script: options.workerScript,
@@ -183,7 +181,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       environment: {
         ...workerDefaults(),
         ...settings.environment,
-        ...(zone === undefined ? {} : { TZ: zone }),
+        ...(timeZone === undefined ? {} : { TZ: timeZone }),
       },
       giveUp,
       onSlowLoad: (what, seconds) => {

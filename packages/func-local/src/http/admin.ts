@@ -5,7 +5,7 @@ import type { AppRunner } from '../host/app-runner.ts'
 import type { LoadedFunction } from '../host/generation.ts'
 import type { Log } from '../host/log.ts'
 import type { TriggerEvent } from '../registry.ts'
-import { BindingError } from '../host/function.ts'
+import { requiredInput } from '../host/function.ts'
 import { homePage } from './home-page.ts'
 import type { Keys } from './keys.ts'
 import { BodyTooLargeError, readBody } from './request.ts'
@@ -194,9 +194,7 @@ async function run(
 ): Promise<void> {
   let event: TriggerEvent
   try {
-    if (input === undefined && definition.trigger.type.toLowerCase() !== 'timertrigger')
-      throw new BindingError('it needs an input: {"input": "…"}.')
-    event = (await listener.adminEvent?.(input ?? '')) ?? plainEvent(input ?? '')
+    event = (await listener.adminEvent?.(input)) ?? plainEvent(requiredInput(input))
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     log.error(`Function 'Functions.${definition.name}' cannot run with this input: ${reason}`)

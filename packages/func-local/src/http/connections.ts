@@ -23,6 +23,8 @@ export interface Connections {
 
 const LONGEST_DRAIN_MS = 10_000
 const SAID_AFTER_MS = 500
+// https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core: Kestrel waits as long for the rest.
+const REST_OF_BODY_MS = 5000
 const SHOWN = 5
 
 /**
@@ -66,7 +68,18 @@ export function trackConnections(server: Server, log: Log): Connections {
       release(socket)
       if (closing !== undefined) socket.end()
     })
+    response.once('finish', () => {
+      if (!request.complete) discardRest(request)
+    })
     if (closing !== undefined) response.shouldKeepAlive = false
+  }
+
+  /** The rest of a body whose response has been sent is not wanted; a client that goes on sending is cut off. */
+  function discardRest(request: IncomingMessage): void {
+    request.resume()
+    setTimeout(() => {
+      if (!request.complete) request.socket.destroy()
+    }, REST_OF_BODY_MS).unref()
   }
 
   function release(socket: Duplex): void {

@@ -1,5 +1,5 @@
 import type { HostConfig } from '../config/host-config.ts'
-import { flag, textRecord, wholeNumber } from '../config/value-schemas.ts'
+import { flag, text, textRecord, wholeNumber } from '../config/value-schemas.ts'
 import type { ThrottleLimits } from './throttle.ts'
 
 const DEFAULT_PREFIX = 'api'
@@ -7,20 +7,22 @@ const NO_LIMIT = -1
 const LARGEST_INT = 2 ** 31 - 1
 
 const SHAPE = {
+  routePrefix: text(),
   customHeaders: textRecord(),
   maxConcurrentRequests: wholeNumber(-LARGEST_INT - 1, LARGEST_INT),
   maxOutstandingRequests: wholeNumber(-LARGEST_INT - 1, LARGEST_INT),
   dynamicThrottlesEnabled: flag(),
 }
-const READ_ELSEWHERE = ['routePrefix', 'hsts']
+const IGNORED = ['hsts']
 
 /** The section of `host.json`: https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook#hostjson-settings */
 function httpOptions(hostConfig: HostConfig): {
+  readonly routePrefix?: string
   readonly customHeaders?: Record<string, string>
   readonly maxConcurrentRequests?: number
   readonly maxOutstandingRequests?: number
 } {
-  return hostConfig.section('extensions.http', SHAPE, READ_ELSEWHERE)
+  return hostConfig.section('extensions.http', SHAPE, IGNORED)
 }
 
 /** Headers for every response of a function. */
@@ -36,8 +38,5 @@ export function throttleLimits(hostConfig: HostConfig): ThrottleLimits {
 
 /** What stands before every route. `null` is nothing; a number or a truth value is its text, as .NET's configuration has it. */
 export function routePrefix(hostConfig: HostConfig): string {
-  const raw = hostConfig.raw('extensions.http.routePrefix')
-  if (raw === null) return ''
-  if (typeof raw === 'boolean') return raw ? 'True' : 'False'
-  return typeof raw === 'string' || typeof raw === 'number' ? String(raw) : DEFAULT_PREFIX
+  return httpOptions(hostConfig).routePrefix ?? DEFAULT_PREFIX
 }

@@ -82,6 +82,8 @@ export async function streamCall(call: StreamedCall): Promise<void> {
     return
   }
   await send(call, answer, outcome)
+  // Nobody reads the rest of the body any more.
+  if (!request.complete) upstream.destroy()
 }
 
 function forward(call: StreamedCall): ClientRequest {

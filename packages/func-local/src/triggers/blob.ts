@@ -4,7 +4,14 @@ import { resolveSettings } from '../binding-expression.ts'
 import { parseBlobName } from '../bindings/blob.ts'
 import { systemClock } from '../clock.ts'
 import { detailTime, isoWithOffset } from '../date-text.ts'
-import { BindingError, propertyOf, requiredText, textOf, type NamedBinding } from '../host/function.ts'
+import {
+  BindingError,
+  propertyOf,
+  requiredInput,
+  requiredText,
+  textOf,
+  type NamedBinding,
+} from '../host/function.ts'
 import { hostIdOf } from '../host-id.ts'
 import type { TypedData } from '../protocol.ts'
 import type { Services, TriggerEvent, TriggerType } from '../registry.ts'
@@ -63,8 +70,9 @@ export const blobTrigger: TriggerType = {
     return {
       ...listener,
       adminEvent: async (input) => {
+        const path = requiredInput(input)
         const service = await blobService(settings, connection)
-        const { details: _, ...event } = blobEvent(await contentAt(input, service, pattern))
+        const { details: _, ...event } = blobEvent(await contentAt(path, service, pattern))
         return { ...event, reason: CALLED_VIA_HOST }
       },
     }

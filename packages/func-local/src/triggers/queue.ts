@@ -3,7 +3,7 @@ import { resolveSettings } from '../binding-expression.ts'
 import { queueNameOf } from '../bindings/queue.ts'
 import { systemClock } from '../clock.ts'
 import { detailTime, isoWithOffset } from '../date-text.ts'
-import { isBinary, requiredText, textOf } from '../host/function.ts'
+import { isBinary, requiredInput, requiredText, textOf } from '../host/function.ts'
 import {
   looksLikeJson,
   netText,
@@ -75,7 +75,7 @@ export const queueTrigger: TriggerType = {
           expiresOn: now,
           nextVisibleOn: now,
         }
-        const event = messageEvent(queueName, Buffer.from(input), info, binary)
+        const event = messageEvent(queueName, Buffer.from(requiredInput(input)), info, binary)
         return { ...event, reason: 'This function was programmatically called via the host APIs.' }
       },
     }

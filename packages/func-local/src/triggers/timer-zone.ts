@@ -1,6 +1,3 @@
-import type { Settings } from '../config/settings.ts'
-import type { Log } from '../host/log.ts'
-
 /** A time zone: the system's own, or a named one. */
 export interface TimeZone {
   readonly name: string
@@ -15,6 +12,11 @@ const DAY_MS = 24 * 60 * MINUTE_MS
 export const SYSTEM_ZONE: TimeZone = {
   name: 'local time',
   offsetAt: (moment) => -new Date(moment).getTimezoneOffset(),
+}
+
+/** The zone of the app's timers, which is that of its handlers. */
+export function zoneOf(name: string | undefined): TimeZone {
+  return (name === undefined ? undefined : zoneNamed(name)) ?? SYSTEM_ZONE
 }
 
 /** A zone by its IANA name, `Europe/Berlin` for example; `undefined` when there is none of that name. */
@@ -34,23 +36,6 @@ export function zoneNamed(name: string): TimeZone | undefined {
   } catch {
     return undefined
   }
-}
-
-/**
- * The zone of the app's timers, which is that of its handlers: `WEBSITE_TIME_ZONE`, else `TZ`, else the machine's own:
- * https://learn.microsoft.com/azure/azure-functions/functions-app-settings#website_time_zone
- */
-export function timerZone(settings: Settings, log: Log): TimeZone {
-  const website = settings.get('WEBSITE_TIME_ZONE') ?? ''
-  const named = website === '' ? undefined : zoneNamed(website)
-  if (named !== undefined) return named
-  const zone = zoneNamed(settings.get('TZ') ?? '') ?? SYSTEM_ZONE
-  if (website !== '') {
-    log.warn(
-      `WEBSITE_TIME_ZONE is '${website}', which is not an IANA time zone ('Europe/Berlin' for example); timers use ${zone === SYSTEM_ZONE ? 'the local time of this machine' : `TZ, '${zone.name}'`}.`,
-    )
-  }
-  return zone
 }
 
 /** Local time at a moment, as the moment at which UTC shows the same. */

@@ -1,5 +1,6 @@
 import { resolveSettings } from '../binding-expression.ts'
 import { systemClock } from '../clock.ts'
+import { timeZoneOf } from '../config/time-zone.ts'
 import { formatDate, isoWithOffset } from '../date-text.ts'
 import { BindingError, propertyOf, requiredText, type NamedBinding } from '../host/function.ts'
 import { hostIdOf } from '../host-id.ts'
@@ -10,7 +11,7 @@ import { CALLED_VIA_HOST } from './http.ts'
 import { createTimerListener } from './timer-listener.ts'
 import { parseSchedule } from './timer-schedule.ts'
 import { createStatusStore, statusJson, type ScheduleStatus, type StatusStore } from './timer-status.ts'
-import { timerZone, type TimeZone } from './timer-zone.ts'
+import { zoneOf, type TimeZone } from './timer-zone.ts'
 
 const CATEGORY = 'Host.Triggers.Timer'
 
@@ -20,7 +21,7 @@ export const timerTrigger: TriggerType = {
   supportsRetry: true,
   bind: ({ fn, services, invoke }) => {
     const { settings, log } = services
-    const zone = timerZone(settings, log)
+    const zone = zoneOf(timeZoneOf(settings).name)
     const text = resolveSettings(requiredText(fn.trigger, 'schedule'), settings)
     const schedule = parseSchedule(text, zone)
     if (schedule === undefined) {

@@ -6,13 +6,17 @@ export interface Volatile {
 }
 
 const KEPT_GUID = '6f9619ff-8b86-d011-b42d-00cf4fc964ff'
+const RECORDED_ACCOUNT = 'devstoreaccount1'
 const RECENT_MS = 15 * 86_400_000
 
 /** Replaces what changes from run to run by names, as it was replaced in the recording. */
 export function withPlaceholders(text: string, { port, appDirectory, storage }: Volatile): string {
-  const endpoints = [...storage.matchAll(/(Blob|Queue|Table)Endpoint=(https?:\/\/[^/;]+)/g)]
+  const endpoints = [...storage.matchAll(/(Blob|Queue|Table)Endpoint=(https?:\/\/[^/;]+)\/(\w+)/g)]
   const named = endpoints.reduce(
-    (result, [, service = '', url = '']) => result.replaceAll(url, `<${service.toLowerCase()}>`),
+    (result, [, service = '', url = '', account = '']) =>
+      result
+        .replaceAll(`${url}/${account}/`, `<${service.toLowerCase()}>/${RECORDED_ACCOUNT}/`)
+        .replaceAll(url, `<${service.toLowerCase()}>`),
     text,
   )
   return named

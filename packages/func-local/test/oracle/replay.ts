@@ -303,16 +303,23 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'array' : typeof value
 }
 
+const HOST_LINES = /^(?:Executing|Executed) '|^Trigger Details|^Host lock|^Worker process started/
+// The host's report of what a handler threw, up to the end of its stack trace.
+const FIRST_LINE_OF_FAILURE = 'System.Private.CoreLib: Exception while executing function: '
+const LINE_OF_FAILURE = /^(?:Exception: |Stack: | +at )/
+
 /** The lines that the app wrote, without those of the host. */
 function appLog(output: string): string[] {
   const lines: string[] = []
+  let inFailure = false
   for (const line of output.split('\n')) {
     const text = /^\[\d{4}-\d\d-\d\dT[\d:.]+Z\] (.*)$/.exec(line)?.[1]
     if (text === undefined) {
       if (lines.length > 0 && line !== '') lines.push(`${lines.pop() ?? ''}\n${line}`)
-    } else if (!/^(?:Executing|Executed) '|^Trigger Details|^Host lock|^Worker process started/.test(text)) {
-      lines.push(text)
+      continue
     }
+    inFailure = text.startsWith(FIRST_LINE_OF_FAILURE) || (inFailure && LINE_OF_FAILURE.test(text))
+    if (!inFailure && !HOST_LINES.test(text)) lines.push(text)
   }
   return lines.map((line) => line.trimEnd())
 }
