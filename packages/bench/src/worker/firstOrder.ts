@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 // eslint-disable-next-line import-x/no-restricted-paths -- until this is measured in the worker process itself
 import { runInvocation } from '../../../func-local/src/worker/invocation.ts'
 // eslint-disable-next-line import-x/no-restricted-paths -- until this is measured in the worker process itself
-import { watchStreamAnswers } from '../../../func-local/src/worker/stream-answers.ts'
+import { watchStreamResponses } from '../../../func-local/src/worker/stream-responses.ts'
 import { standInForWorker } from './standIn.ts'
 
 // Loads an app and places one order, through the library's own programming model, as the Functions worker does. Says
@@ -33,7 +33,7 @@ const response = await runInvocation(
     traceContext: { traceParent: '', traceState: '', attributes: {} },
   },
   () => undefined,
-  watchStreamAnswers(),
+  watchStreamResponses(),
 )
 const answer = [
   ...(response.outputData ?? []).map(({ data }) => data?.http),
