@@ -89,17 +89,17 @@ describe.each(BODY_WAYS)('a body sent $name', ({ headers, send }) => {
 
 test('a body without an end is 413 as soon as the limit is passed', async () => {
   const limit = 8 * 2 ** 20
-  let sent = limit
+  const sent = Promise.withResolvers<number>()
   const { response, failure } = await worker.call('order', {
     path: '/api/order',
     headers: { 'transfer-encoding': 'chunked' },
     send: async (request) => {
-      sent = await sendEndlessly(request, limit)
+      sent.resolve(await sendEndlessly(request, limit))
     },
   })
   expect(failure).toBeUndefined()
   expect(response?.status).toBe(413)
-  expect(sent).toBeLessThan(limit)
+  expect(await sent.promise).toBeLessThan(limit)
 })
 
 test.each([

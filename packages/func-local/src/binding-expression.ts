@@ -74,7 +74,7 @@ function evaluate(expression: string, data: Readonly<Record<string, unknown>>): 
   )
 }
 
-/** Finds a value by a dotted name, each part in any case. */
+/** Finds a value by a dotted name, each part case-insensitive. */
 function lookUp(name: string, data: Readonly<Record<string, unknown>>): unknown {
   let node: unknown = data
   for (const part of name.split('.')) {

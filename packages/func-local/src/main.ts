@@ -138,8 +138,8 @@ function hasColours(): boolean {
 }
 
 /**
- * Standard output that outlives its reader: a closed pipe must not end the host. What is said in one turn of the event
- * loop is written at once: each write is a call of the operating system, and wakes whoever reads.
+ * Standard output that outlives its reader: a closed pipe must not end the host. What is logged in one turn of the event
+ * loop is written at once: each write is a system call that wakes the reader.
  */
 function standardOutput(): Sink {
   let open = true

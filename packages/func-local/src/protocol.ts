@@ -23,7 +23,7 @@ export interface NullableString {
   readonly value: string
 }
 
-/** A cookie of an HTTP answer. */
+/** A cookie of an HTTP response. */
 export interface RpcHttpCookie {
   readonly name?: string
   readonly value?: string
@@ -36,7 +36,7 @@ export interface RpcHttpCookie {
   readonly maxAge?: { readonly value?: number }
 }
 
-/** An HTTP request (host to worker) or an HTTP answer (worker to host). */
+/** An HTTP request (host to worker) or an HTTP response (worker to host). */
 export interface RpcHttp {
   readonly method?: string
   readonly url?: string
@@ -106,14 +106,14 @@ export interface InvocationRequest {
   readonly retryContext?: RetryContext
 }
 
-/** The answer to an {@link InvocationRequest}. */
+/** The response to an {@link InvocationRequest}. */
 export interface InvocationResponse {
   readonly invocationId: string
   readonly returnValue?: TypedData | null
   readonly outputData?: readonly { readonly name: string; readonly data: TypedData | null }[]
   readonly exception?: RpcException
-  /** With HTTP streaming: whether the library has answered the forwarded request. */
-  readonly httpAnswered?: boolean
+  /** With HTTP streaming: whether the library has responded to the forwarded request. */
+  readonly httpResponded?: boolean
 }
 
 /** Log levels of the worker protocol. */

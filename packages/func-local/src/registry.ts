@@ -101,7 +101,7 @@ export interface BoundEndpoint {
 
 /** A kind of trigger. */
 export interface TriggerType {
-  /** The binding type, `queueTrigger` for example; compared in any case. */
+  /** The binding type, `queueTrigger` for example; case-insensitive. */
   readonly type: string
   /** Whether a function's `retry` policy applies: https://learn.microsoft.com/azure/azure-functions/functions-bindings-error-pages */
   readonly supportsRetry: boolean
@@ -125,7 +125,7 @@ export interface BindingScope {
 
 /** A kind of input or output binding. */
 export interface BindingType {
-  /** The binding type, `queue` for example; compared in any case. */
+  /** The binding type, `queue` for example; case-insensitive. */
   readonly type: string
   /** Fetches an input before the function runs; `undefined` when there is nothing (the handler then sees `undefined`). */
   readonly input?: (scope: BindingScope) => Promise<TypedData | undefined>
@@ -141,7 +141,7 @@ export interface Registry {
   readonly binding: (type: string) => BindingType | undefined
 }
 
-/** Makes a registry; types are found in any case. */
+/** Makes a registry; types are case-insensitive. */
 export function createRegistry(triggers: readonly TriggerType[], bindings: readonly BindingType[]): Registry {
   const byType = <T extends { readonly type: string }>(all: readonly T[], type: string): T | undefined =>
     all.find((one) => one.type.toLowerCase() === type.toLowerCase())

@@ -369,7 +369,7 @@ describe('a queue listener', () => {
       expect(log.lines).toEqual([])
       await clock.advance(56_000)
       expect(log.lines).toEqual([
-        "warning Queue 'orders' cannot be read (connection refused). Is the storage of connection 'AzureWebJobsStorage' (Azurite) running? Start it, or correct the setting. Trying again until it answers.",
+        "warning Queue 'orders' cannot be read (connection refused). Is the storage of connection 'AzureWebJobsStorage' (Azurite) running? Start it, or correct the setting. Trying again until it responds.",
       ])
       const before = queues.calls('receive')
       await clock.advance(60_000)
@@ -377,7 +377,9 @@ describe('a queue listener', () => {
       queues.fail('receive', undefined)
       queues.put('orders', 'x')
       await clock.advance(2000)
-      expect(log.lines.slice(1)).toEqual(["information Storage answers again; queue 'orders' is being read."])
+      expect(log.lines.slice(1)).toEqual([
+        "information Storage responds again; queue 'orders' is being read.",
+      ])
       expect(runs).toEqual(['x'])
       await listener.stop()
     })

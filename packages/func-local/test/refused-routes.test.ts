@@ -94,6 +94,9 @@ function sourceOf(functions: readonly (readonly [string, string?, (readonly stri
     const from = host.output().length
     await app.write({ 'src/index.js': sourceOf([['one', 'second/{a}{b}']]) })
     await host.printed("Function 'one': its route 'second/{a}{b}'", from)
+    await host.printed('goes on. Correct it and save.', from)
+    const lines = host.output().slice(from).trimEnd().split('\n')
+    expect(lines).toEqual([expect.stringContaining("Function 'one': its route 'second/{a}{b}'")])
     expect(await (await host.fetch('/api/first')).text()).toBe('one')
     const repaired = host.output().length
     await app.write({ 'src/index.js': sourceOf([['one', 'third']]) })

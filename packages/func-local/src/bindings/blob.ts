@@ -94,7 +94,7 @@ async function open(
 /**
  * Reads `container/blob`, the name of one blob.
  *
- * @throws {BindingError} when it is none that storage accepts, or one that leads out of its container.
+ * @throws {BindingError} when storage does not accept it, or it leads out of its container.
  */
 export function parseBlobName(path: string): BlobName {
   const slash = path.indexOf('/')

@@ -49,7 +49,7 @@ export function readHostConfig(appDirectory: string, settings: Settings): HostCo
       `There is no host.json in ${appDirectory}. Start in the folder of a function app, or name it with --script-root.`,
     )
   }
-  // A section may be read more than once; each problem is said once.
+  // A section may be read more than once; each problem is reported once.
   const problems = new Set<string>()
   checkVersion(file, content, problems)
   const overrides = overridesIn(settings)

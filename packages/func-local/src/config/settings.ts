@@ -140,7 +140,7 @@ function settingText(value: string | number | boolean | null, digits: string | u
   return typeof value === 'boolean' ? String(value) : value
 }
 
-/** Keys are found in any case, as Core Tools finds them. */
+/** Keys are case-insensitive, as in Core Tools. */
 function withKnownNames(content: JsonObject, known: readonly string[]): Record<string, unknown> {
   const renamed = Object.entries(content).map(([key, value]) => [
     known.find((name) => name.toLowerCase() === key.toLowerCase()) ?? key,

@@ -10,7 +10,7 @@ const MOST_DAYS = 10_675_199
 
 /**
  * Reads a .NET time span (`[-][d.]hh:mm[:ss[.fffffff]]`, `[-]d:hh:mm:ss`, or a number of days) as milliseconds;
- * `undefined` when it is none: https://learn.microsoft.com/dotnet/api/system.timespan.parse
+ * `undefined` when it is not a time span: https://learn.microsoft.com/dotnet/api/system.timespan.parse
  *
  * As there, `24:00:00` is 24 days: what cannot be hours, minutes and seconds is read as days, hours and minutes.
  */

@@ -64,7 +64,7 @@ function written(milliseconds: number): string {
   return `${days === 0 ? '' : `${days}.`}${rest}`
 }
 
-/** `true` or `false`, in any case. */
+/** `true` or `false`, case-insensitive. */
 export function flag(): v.GenericSchema<unknown, boolean> {
   return converted('true or false', (text) => {
     const word = text.trim().toLowerCase()
@@ -72,7 +72,7 @@ export function flag(): v.GenericSchema<unknown, boolean> {
   })
 }
 
-/** One of some words, in any case, or its number: `words` are in the order of the .NET enumeration. */
+/** One of some words, case-insensitive, or its number: `words` are in the order of the .NET enumeration. */
 export function word<const T extends string>(words: readonly T[]): v.GenericSchema<unknown, T> {
   return converted(`one of ${words.map((w) => `"${w}"`).join(', ')}`, (text) => {
     const trimmed = text.trim()

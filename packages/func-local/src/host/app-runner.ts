@@ -27,7 +27,7 @@ export class StoppedError extends Error {}
 const FIRST_RESTART_DELAY_MS = 100
 const LONGEST_RESTART_DELAY_MS = 10_000
 const STABLE_AFTER_MS = 10_000
-// A build writes its files one after the other; a failure that the next write repairs is not worth a word.
+// A build writes its files one after the other; a failure that the next write repairs is not reported.
 const SETTLE_MS = 250
 // https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Workers/Rpc/FunctionRegistration/RpcFunctionInvocationDispatcher.cs
 const CRASHES_THAT_END_THE_REAL_HOST = 3
@@ -175,7 +175,7 @@ export function createAppRunner(
           ? thrown.message
           : (thrown.stack ?? thrown.message)
         : String(thrown)
-    // A restart that fails as the one before is not worth a word; a save is, each time.
+    // A restart that fails like the one before is not reported again; a failed save always is.
     if (isRestart && text === lastFailure) return
     lastFailure = text
     const next =

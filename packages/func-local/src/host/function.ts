@@ -69,7 +69,7 @@ function named(name: string, binding: BindingInfo): NamedBinding {
 }
 
 /**
- * A text property of a binding, in any case, as the real host reads it; `undefined` when it is absent or empty.
+ * A text property of a binding by its case-insensitive name, as the real host reads it; `undefined` when it is absent or empty.
  *
  * @throws {BindingError} when it is there but is no text.
  */
@@ -88,7 +88,7 @@ export function requiredText(binding: NamedBinding, property: string): string {
   return value
 }
 
-/** Any property of a binding, in any case. */
+/** Any property of a binding by its case-insensitive name. */
 export function propertyOf(binding: NamedBinding, property: string): unknown {
   if (property in binding) return binding[property]
   const key = Object.keys(binding).find((k) => k.toLowerCase() === property.toLowerCase())

@@ -154,7 +154,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     }
   }
 
-  /** Reads the configuration and takes it on. The very first one has been read by the caller. */
+  /** Reads the configuration and applies it. The first one has been read by the caller. */
   function configure(): Configuration {
     if (!isFirstLoad) current = options.configuration()
     isFirstLoad = false

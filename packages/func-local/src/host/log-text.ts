@@ -21,7 +21,7 @@ const HOST_LINE = new RegExp(
   `^[\\s\\u200B-\\u200F\\u2060\\uFEFF]*(?:${[
     "Execut(?:ing|ed) '", 'Trigger Details: ', "The '[^']*' function is in error", 'The following \\d+ functions? ',
     "Functions? '?[\\w.-]+'? (?:is|are|failed|cannot) ", 'Timeout value of ', 'Waiting for `', 'Message has reached ',
-    "(?:Message|Queue|Container|Blob) '", "The (?:lease|listener|schedule|retry policy|request) ", 'Storage answers again',
+    "(?:Message|Queue|Container|Blob) '", "The (?:lease|listener|schedule|retry policy|request) ", 'Storage responds again',
     'System\\.Private\\.CoreLib: ', 'Host lock lease', 'Worker process ', 'Language Worker Process', 'No job functions found',
     '(?:host|local\\.settings)\\.json: ', 'func-local ',
   ].join('|')})`,

@@ -28,7 +28,7 @@ export interface Log {
   plain: (text: string, colour?: 'yellow' | 'green') => void
   /** A text without the secrets in it. */
   redact: (text: string) => string
-  /** Takes on what a new configuration says; before it, everything has its default. */
+  /** Applies a new configuration; before the first one, everything has its default. */
   configure: (configuration: LogConfiguration) => void
 }
 
@@ -124,7 +124,7 @@ function levelFor(category: string, levels: ReadonlyMap<string, LogLevel>, verbo
   return best?.level ?? (category.startsWith('Function.') || verbose ? 'information' : 'warning')
 }
 
-/** A pattern is the beginning of a category, in any case; one `*` stands for anything. */
+/** A pattern is the beginning of a category, case-insensitive; one `*` stands for anything. */
 function matches(category: string, pattern: string): boolean {
   const name = category.toLowerCase()
   const [start = '', end = ''] = pattern.toLowerCase().split('*')

@@ -1,4 +1,4 @@
-/** Remembers what was said about the app, so that a save repeats none of it. */
+/** Remembers what was reported about the app, so that a save does not repeat it. */
 export interface ProblemList {
   /** Of the lines that hold now, those that did not hold the last time. */
   readonly news: (lines: readonly string[]) => readonly string[]

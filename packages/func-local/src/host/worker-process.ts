@@ -33,7 +33,7 @@ export interface WorkerOptions {
 /** The app could not be loaded; `stack` is the app's. */
 export class AppLoadError extends Error {}
 
-/** The worker process ended before it answered. */
+/** The worker process ended before it responded. */
 export class WorkerExitError extends Error {}
 
 /** A running worker with the app loaded. */
@@ -43,7 +43,7 @@ export interface WorkerProcess {
   readonly capabilities: Readonly<Record<string, string>>
   /** The entry points that were loaded. */
   readonly files: readonly string[]
-  /** @throws {WorkerExitError} when the process ends before the answer. */
+  /** @throws {WorkerExitError} when the process ends before the response. */
   readonly invoke: (request: InvocationRequest) => Promise<InvocationResponse>
   /** Resolves as soon as the process can take no more work: it was killed, or has ended. */
   readonly gone: Promise<void>

@@ -155,7 +155,7 @@ async function invoke(
   response: ServerResponse,
   log: Log,
 ): Promise<void> {
-  // A page in the browser could run functions otherwise: without a JSON type it need not ask for leave (CORS).
+  // A page in the browser could run functions otherwise: without a JSON type the browser sends no preflight (CORS).
   const refused = isForeign(request)
     ? STATUS.forbidden
     : isJsonType(request.headers['content-type'])
@@ -203,7 +203,7 @@ async function run(
   await invoke(event)
 }
 
-/** `{"input": "text"}`, its name in any case; a number or a truth value is its text, and `null` is no input. */
+/** `{"input": "text"}`, the name case-insensitive; a number or boolean is its text, and `null` is no input. */
 function inputOf(body: Buffer): { readonly input: string | undefined } | undefined {
   let parsed: unknown
   try {

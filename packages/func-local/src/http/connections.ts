@@ -68,10 +68,19 @@ export function trackConnections(server: Server, log: Log): Connections {
       release(socket)
       if (closing !== undefined) socket.end()
     })
+    // Node.js would close such a connection with the response, and a client that is still sending its body would lose it.
+    const closes = !response.shouldKeepAlive && hasBody(request)
+    if (closes) response.shouldKeepAlive = true
     response.once('finish', () => {
       if (!request.complete) discardRest(request)
+      if (closes) endWith(request)
     })
     if (closing !== undefined) response.shouldKeepAlive = false
+  }
+
+  function endWith(request: IncomingMessage): void {
+    if (request.complete) request.socket.end()
+    else request.once('end', () => request.socket.end())
   }
 
   /** The rest of a body whose response has been sent is not wanted; a client that goes on sending is cut off. */
@@ -120,4 +129,8 @@ export function trackConnections(server: Server, log: Log): Connections {
       `Stopping: waits ${LONGEST_DRAIN_MS / 1000} s at most for ${open.length} HTTP request${open.length === 1 ? '' : 's'}: ${shown.join(', ')}${more}. Ctrl-C again ends at once.`,
     )
   }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }

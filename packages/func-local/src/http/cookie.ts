@@ -1,6 +1,6 @@
 import type { RpcHttpCookie } from '../protocol.ts'
 
-/** A cookie that cannot be written; the real host answers 500. */
+/** A cookie that cannot be written; the real host responds with 500. */
 export class InvalidCookieError extends Error {}
 
 // RFC 6265 §4.1.1: the name is a token.

@@ -18,7 +18,7 @@ export function corsPolicy(text: string | undefined, credentials: boolean): Cors
 }
 
 /**
- * Adds the CORS headers to an answer, and answers a preflight; `true` when it has answered.
+ * Adds the CORS headers to a response, and responds to a preflight; `true` when the response has been sent.
  *
  * https://fetch.spec.whatwg.org/#http-cors-protocol; any header and any method is allowed, as Core Tools allows them:
  * https://learn.microsoft.com/azure/azure-functions/functions-develop-local#local-settings-file

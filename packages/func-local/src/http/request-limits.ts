@@ -38,14 +38,14 @@ export function refusalOf(request: IncomingMessage): Refusal | undefined {
   return undefined
 }
 
-/** RFC 9112 §3.2: a server answers 400 to a Host header whose value is not a host, with a port or without. */
+/** RFC 9112 §3.2: a server responds with 400 to a Host header whose value is not a host, with a port or without. */
 function isHost(value: string): boolean {
   return (
     value === '' || (/^[!-~]+$/.test(value) && !/[/?#@\\]/.test(value) && URL.canParse(`http://${value}`))
   )
 }
 
-/** The status for bytes that Node.js cannot read as a request. */
+/** The status for bytes that Node.js cannot parse as a request. */
 export function statusOfParseError(error: Error & { code?: string; rawPacket?: unknown }): number {
   const packet = Buffer.isBuffer(error.rawPacket) ? error.rawPacket.toString('latin1') : ''
   const line = packet.slice(0, packet.indexOf('\n') + 1)

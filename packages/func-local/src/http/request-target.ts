@@ -33,7 +33,7 @@ export function parseTarget(target: string): RequestTarget {
   }
 }
 
-/** Query values by name in the order of their names' first appearance, names equal in any case. */
+/** Query values by name in the order of their names' first appearance, names case-insensitive. */
 export function queryOf(search: string): ReadonlyMap<string, readonly string[]> {
   const query = new Map<string, { name: string; values: string[] }>()
   for (const pair of search.replace(/^\?/, '').split('&')) {

@@ -25,7 +25,7 @@ const INTERNAL_ERROR = 500
 const HIGHEST_STATUS = 999
 const LOWEST_STATUS = 100
 
-/** The response cannot be sent as the function made it; the real host answers 500 as well. */
+/** The response cannot be sent as the function made it; the real host responds with 500 as well. */
 class ResponseError extends Error {
   readonly status: number
 
@@ -37,7 +37,7 @@ class ResponseError extends Error {
 
 /**
  * Writes a function's response; returns what is wrong with it, in words, when it could not be sent as it is. A handler that
- * returns nothing is answered 204:
+ * returns nothing is a 204:
  * https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#output
  */
 export function writeResponse(response: ServerResponse, value: TypedData | undefined): string | undefined {

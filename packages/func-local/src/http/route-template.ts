@@ -23,7 +23,7 @@ export type RouteSegment = readonly (RouteParameter | RouteText)[]
 export class RouteTemplateError extends Error {}
 
 /**
- * Reads an ASP.NET Core route template: literals in any case, `{name}`, `{name?}`, `{name=default}`, `{*rest}`, constraints
+ * Reads an ASP.NET Core route template: case-insensitive literals, `{name}`, `{name?}`, `{name=default}`, `{*rest}`, constraints
  * `{id:int:min(1)}`, several parameters in one segment. What is refused here, the real host refuses as well.
  *
  * https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-templates and

@@ -19,7 +19,7 @@ import { UnusableLimitsError } from './throttle.ts'
 export interface HttpServer {
   readonly port: number
   /**
-   * Frees the port at once; resolves when the requests under way have been answered, after ten seconds at the latest. What
+   * Frees the port at once; resolves when the requests under way have their responses, after ten seconds at the latest. What
    * is open then is cut off.
    */
   readonly close: () => Promise<void>
@@ -32,7 +32,7 @@ const STATUS = { badRequest: 400, unauthorized: 401, forbidden: 403, notFound: 4
 const KEEP_ALIVE_MS = 130_000
 const HEADERS_TIMEOUT_MS = 60_000
 
-/** What answers requests. */
+/** What handles requests. */
 export interface HttpServerParts {
   /** The functions; waits while the app loads. */
   readonly generation: () => Promise<Generation>
@@ -41,7 +41,7 @@ export interface HttpServerParts {
   readonly keys: Keys | undefined
 }
 
-/** Handles a request that is not for a function; `false` when it is none of its. */
+/** Handles a request that is not for a function; `false` when it is not for this route. */
 export type HostRoute = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -58,7 +58,7 @@ export async function openHttpServer(
   parts: HttpServerParts,
   log: Log,
 ): Promise<HttpServer> {
-  // A function may take any time to receive or to answer; the real host sets no such limits either.
+  // A function may take any time to receive or to respond; the real host sets no such limits either.
   const server = createServer({
     requestTimeout: 0,
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -71,14 +71,14 @@ export async function openHttpServer(
   const refusedNames = new Set<string>()
 
   server.on('request', receive)
-  // A client that has sent its body already does not wait for the word to go on.
+  // A client that has sent its body already does not wait for `100 Continue`.
   server.on('checkContinue', (request, response) => {
     setImmediate(() => {
       if (request.readableLength === 0 && !request.complete) response.writeContinue()
       receive(request, response)
     })
   })
-  // CONNECT is a method like another to the real host; Node.js hands over the bare connection.
+  // The real host handles CONNECT like any other method; Node.js hands over the bare connection.
   server.on('connect', (request, socket) => {
     if (!(socket instanceof Socket)) return
     const response = new ServerResponse(request)
@@ -161,7 +161,7 @@ export async function openHttpServer(
     refuse(request, response, STATUS.forbidden)
   }
 
-  /** Answers bytes that are no request, after the requests before them on the same connection. */
+  /** Responds to bytes that are not a request, after the requests before them on the same connection. */
   async function refuseBytes(
     error: Error & { code?: string; rawPacket?: unknown },
     socket: Duplex,

@@ -17,7 +17,7 @@ import { isHopByHop, writeStatus } from './response.ts'
 const INVOCATION_ID = 'x-ms-invocation-id'
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
 
-// An answer is held back until the outputs are written only while it is small and quick; a stream goes on as it comes.
+// A response is held back until the outputs are written only while it is small and quick; a stream is passed on as it comes.
 const HOLD_BYTES = 1 << 20
 const HOLD_MS = 1000
 const NO_CONTENT = 204
@@ -34,19 +34,19 @@ export interface StreamedCall {
   readonly bodyLimit: number
   /** The body, where the host has had to read it; else it goes through as it comes. */
   readonly body: Buffer | undefined
-  /** Whether the function writes outputs besides its answer; the answer should then wait for them. */
+  /** Whether the function writes outputs besides its response; the response should then wait for them. */
   readonly hasOutputs: boolean
   /** Starts the invocation. */
   readonly invoke: () => Promise<InvocationOutcome>
 }
 
 /**
- * Forwards a request to the worker while its invocation runs, and the worker's answer to the client, in flat memory:
+ * Forwards a request to the worker while its invocation runs, and the worker's response to the client, in flat memory:
  * https://github.com/Azure/azure-functions-host/issues/9840 and
  * https://github.com/Azure/azure-functions-nodejs-library/blob/v4.x/src/http/httpProxy.ts
  *
- * The real host sends the answer before outputs are written and never answers when the handler throws. Here a small
- * answer waits for the outputs, and a handler that throws is 500.
+ * The real host sends the response before outputs are written and never responds when the handler throws. Here a small
+ * response waits for the outputs, and a handler that throws is 500.
  */
 export async function streamCall(call: StreamedCall): Promise<void> {
   const { response } = call
@@ -57,7 +57,7 @@ export async function streamCall(call: StreamedCall): Promise<void> {
     return
   }
   const upstream = forward(call)
-  const answered = new Promise<IncomingMessage | undefined>((resolve) => {
+  const workerResponded = new Promise<IncomingMessage | undefined>((resolve) => {
     upstream.once('response', resolve)
     upstream.once('error', () => {
       resolve(undefined)
@@ -70,18 +70,18 @@ export async function streamCall(call: StreamedCall): Promise<void> {
 
   const outcome = call.invoke()
   const finished = outcome.then((result) => {
-    // No answer will come: the handler threw, or returned nothing.
-    if (!result.ok || result.response.httpAnswered !== true) return undefined
-    return answered
+    // No response will come: the handler threw, or returned nothing.
+    if (!result.ok || result.response.httpResponded !== true) return undefined
+    return workerResponded
   })
-  const answer = await Promise.race([answered.then((a) => a ?? finished), finished])
-  if (answer === undefined) {
+  const reply = await Promise.race([workerResponded.then((a) => a ?? finished), finished])
+  if (reply === undefined) {
     const result = await outcome
     upstream.destroy()
     writeStatus(response, result.ok ? NO_CONTENT : INTERNAL_ERROR)
     return
   }
-  await send(call, answer, outcome)
+  await send(call, reply, outcome)
   // Nobody reads the rest of the body any more.
   if (!request.complete) upstream.destroy()
 }
@@ -129,7 +129,7 @@ function forward(call: StreamedCall): ClientRequest {
     }
   })
   request.pipe(upstream)
-  // What the worker did not read must not keep the client from reading its answer.
+  // What the worker did not read must not keep the client from reading its response.
   upstream.once('close', () => {
     request.unpipe(upstream)
     request.resume()
@@ -160,12 +160,12 @@ function asLatin1(value: string): string {
 
 async function send(
   call: StreamedCall,
-  answer: IncomingMessage,
+  reply: IncomingMessage,
   outcome: Promise<InvocationOutcome>,
 ): Promise<void> {
   const { response } = call
-  const held = call.hasOutputs && !isEventStream(answer) ? await hold(answer) : []
-  if (call.hasOutputs && answer.readableEnded) {
+  const held = call.hasOutputs && !isEventStream(reply) ? await hold(reply) : []
+  if (call.hasOutputs && reply.readableEnded) {
     const result = await outcome
     if (!result.ok) {
       writeStatus(response, INTERNAL_ERROR)
@@ -173,11 +173,11 @@ async function send(
     }
   }
   if (response.headersSent || response.destroyed) return
-  writeHead(response, answer)
+  writeHead(response, reply)
   try {
     for (const chunk of held) response.write(chunk)
-    if (answer.readableEnded) response.end()
-    else await pipeline(answer, response)
+    if (reply.readableEnded) response.end()
+    else await pipeline(reply, response)
   } catch {
     // The client, or the worker, went away in the middle; there is nobody to tell.
     response.destroy()
@@ -186,8 +186,8 @@ async function send(
   if (!result.ok) response.destroy()
 }
 
-/** Takes the answer's body until it ends, grows large or takes long; gives what came. */
-async function hold(answer: IncomingMessage): Promise<Buffer[]> {
+/** Reads the response's body until it ends, grows large or takes long; returns what came. */
+async function hold(reply: IncomingMessage): Promise<Buffer[]> {
   const chunks: Buffer[] = []
   let size = 0
   const timeout = new AbortController()
@@ -198,33 +198,33 @@ async function hold(answer: IncomingMessage): Promise<Buffer[]> {
       if (size >= HOLD_BYTES) release()
     }
     const release = (): void => {
-      answer.off('data', onData)
-      answer.pause()
+      reply.off('data', onData)
+      reply.pause()
       resolve()
     }
-    answer.on('data', onData)
-    answer.once('end', resolve)
-    answer.once('close', resolve)
+    reply.on('data', onData)
+    reply.once('end', resolve)
+    reply.once('close', resolve)
     sleep(HOLD_MS, undefined, { signal: timeout.signal }).then(release, () => undefined)
   })
   timeout.abort()
   return chunks
 }
 
-function isEventStream(answer: IncomingMessage): boolean {
-  return /^text\/event-stream/i.test(answer.headers['content-type'] ?? '')
+function isEventStream(reply: IncomingMessage): boolean {
+  return /^text\/event-stream/i.test(reply.headers['content-type'] ?? '')
 }
 
-function writeHead(response: ServerResponse, answer: IncomingMessage): void {
+function writeHead(response: ServerResponse, reply: IncomingMessage): void {
   const headers = new Map<string, string[]>()
-  const raw = answer.rawHeaders
+  const raw = reply.rawHeaders
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] ?? ''
     const lower = name.toLowerCase()
     if (isHopByHop(lower) || lower === INVOCATION_ID || lower === 'date') continue
     headers.set(lower, [...(headers.get(lower) ?? []), raw[i + 1] ?? ''])
   }
-  response.statusCode = answer.statusCode ?? 200
+  response.statusCode = reply.statusCode ?? 200
   for (const [name, values] of headers)
     response.setHeader(name, values.length === 1 ? (values[0] ?? '') : values)
   response.flushHeaders()

@@ -20,7 +20,7 @@ export function statusOf(error: unknown): number | undefined {
   return typeof status === 'number' ? status : undefined
 }
 
-/** Where the code is differs by service: in the error, in its details, or in the answer's headers. */
+/** Where the code is differs by service: in the error, in its details, or in the response's headers. */
 function codeOf(error: unknown): string | undefined {
   const details = property(error, 'details')
   return [property(error, 'code'), property(details, 'errorCode'), property(details, 'code')].find(
@@ -92,7 +92,7 @@ export function nextStepOf(error: unknown, { kind, connection }: StorageTarget):
 }
 
 /**
- * Does something with storage; its errors then say which queue, container or table it was, what the service said, and what to do.
+ * Does something with storage; its errors then name which queue, container or table it was, what the service said, and what to do.
  *
  * @throws {BindingError}
  */

@@ -11,7 +11,7 @@ export interface OutageSubject {
   readonly clock: Clock
 }
 
-/** Says once that storage does not answer or refuses, and once that it answers again. */
+/** Reports once that storage does not respond or refuses, and once that it responds again. */
 export interface OutageReport {
   /** A request failed; gives the time in milliseconds after which to ask again at the latest. */
   readonly failed: (error: unknown) => {
@@ -27,31 +27,31 @@ const LONGEST_PASSING_MS = 10_000
 /** A wrong key or a missing role: somebody has to correct it, and it takes its time to come into effect. */
 const PERMANENT_MS = 60_000
 
-/** Begins a report; nothing is said during the first seconds of an outage that was there from the start. */
+/** Begins a report; nothing is reported during the first seconds of an outage that was there from the start. */
 export function createOutageReport({ target, verb, log, clock }: OutageSubject): OutageReport {
   const started = clock.now()
   const subject = `${target.kind} '${target.name}'`
-  let said: string | undefined
+  let reported: string | undefined
 
   return {
     failed: (error) => {
       const reason = reasonOf(error)
       const line = `${subject.charAt(0).toUpperCase()}${subject.slice(1)} cannot be ${verb} (${reason}). ${nextStepOf(error, target)}`
       if (isPermanent(error)) {
-        if (said !== reason)
+        if (reported !== reason)
           log.error(`${line} Its function does not run until then; storage is asked once a minute.`)
-        said = reason
+        reported = reason
         return { kind: 'permanent', longestPause: PERMANENT_MS }
       }
-      if (said === undefined && clock.now() - started > STORAGE_START_MS) {
-        said = reason
-        log.warn(`${line} Trying again until it answers.`)
+      if (reported === undefined && clock.now() - started > STORAGE_START_MS) {
+        reported = reason
+        log.warn(`${line} Trying again until it responds.`)
       }
       return { kind: 'passing', longestPause: LONGEST_PASSING_MS }
     },
     answered: () => {
-      if (said !== undefined) log.info(`Storage answers again; ${subject} is being ${verb}.`)
-      said = undefined
+      if (reported !== undefined) log.info(`Storage responds again; ${subject} is being ${verb}.`)
+      reported = undefined
     },
   }
 }

@@ -71,7 +71,7 @@ export function createBlobListener(options: BlobListenerOptions): {
     },
     stop: async () => {
       stopping.abort()
-      // A listing that storage does not answer must not hold up the stop.
+      // A listing that storage does not respond to must not hold up the stop.
       const stopped = new AbortController()
       await Promise.race([loop, clock.sleep(STOP_GRACE_MS, stopped.signal)])
       stopped.abort()

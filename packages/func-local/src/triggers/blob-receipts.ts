@@ -174,7 +174,7 @@ function isIncomplete(metadata: Readonly<Record<string, string>> | undefined): b
   return valueOf(metadata, INCOMPLETE) !== undefined
 }
 
-/** Metadata keys come back in any case. */
+/** Metadata keys may come back in another case. */
 function valueOf(metadata: Readonly<Record<string, string>> | undefined, key: string): string | undefined {
   const found = Object.keys(metadata ?? {}).find((k) => k.toLowerCase() === key.toLowerCase())
   return found === undefined ? undefined : metadata?.[found]

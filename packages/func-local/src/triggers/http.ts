@@ -313,7 +313,7 @@ function queryProperties(query: ReadonlyMap<string, string>): ReadonlyMap<string
   return new Map([...query].filter(([name]) => name.toLowerCase() !== 'code'))
 }
 
-/** Later values replace earlier ones; names are equal in any case, and keep their first spelling. */
+/** Later values replace earlier ones; names are case-insensitive, and keep their first spelling. */
 function merged<T>(sources: readonly ReadonlyMap<string, T>[]): ReadonlyMap<string, T> {
   const result = new Map<string, [name: string, value: T]>()
   for (const [name, value] of sources.flatMap((source) => [...source])) {

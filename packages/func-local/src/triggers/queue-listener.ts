@@ -22,7 +22,7 @@ export interface QueueListenerOptions {
 }
 
 const MIN_POLL_MS = 100
-/** How long a stop waits for a receive that storage does not answer; what it took comes back when its lease ends. */
+/** How long a stop waits for a receive that storage does not respond to; what it took comes back when its lease ends. */
 const RECEIVE_GRACE_MS = 5000
 const POISON_SUFFIX = '-poison'
 const CATEGORY = 'Host.Queues'

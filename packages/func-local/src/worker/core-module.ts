@@ -36,7 +36,7 @@ export function provideCoreModule(api: CoreApi): void {
 
   if (internals.registerHooks !== undefined) {
     internals.registerHooks({
-      // `require` never gets here for this name: `_load` has answered it.
+      // `require` never gets here for this name: `_load` has resolved it.
       resolve: (specifier, context, next) =>
         specifier === NAME ? { url, shortCircuit: true, format: 'module' } : next(specifier, context),
     })

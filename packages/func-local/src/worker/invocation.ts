@@ -2,7 +2,7 @@ import type { App, CoreInvocationContext } from './app.ts'
 import { WorkerError } from './errors.ts'
 import { runHooks, withReadOnly, type LogScope } from './hooks.ts'
 import { reportLostOutputs } from './lost-outputs.ts'
-import type { StreamAnswers } from './stream-answers.ts'
+import type { StreamResponses } from './stream-responses.ts'
 import type { InvocationRequest, InvocationResponse, LogEntry } from '../protocol.ts'
 
 /** Writes a log entry, through the log hooks, with what is known of the invocation. */
@@ -18,7 +18,7 @@ export async function runInvocation(
   app: App,
   request: InvocationRequest,
   log: WorkerLog,
-  answers: StreamAnswers,
+  streamResponses: StreamResponses,
 ): Promise<InvocationResponse> {
   const registered = app.functions.get(request.functionId)
   if (registered === undefined || app.programmingModel === undefined) {
@@ -46,7 +46,7 @@ export async function runInvocation(
   reportLostOutputs(context, metadata, (message) => {
     core.log('warning', 'system', message)
   })
-  await answers.turn(request.invocationId)
+  await streamResponses.turn(request.invocationId)
   const hookData: Record<string, unknown> = {}
   logScope.current = { hookData, invocationContext: context }
   const shared = {
@@ -75,7 +75,7 @@ export async function runInvocation(
   await inState(core, 'postInvocationHooks', () => runHooks(app, 'postInvocation', after, debug))
 
   if (after.error !== null && after.error !== undefined) throw after.error as Error
-  return await answers.sending(request.invocationId, () => model.getResponse(context, after.result))
+  return await streamResponses.sending(request.invocationId, () => model.getResponse(context, after.result))
 }
 
 async function inState(

@@ -14,14 +14,14 @@ import { toError } from './errors.ts'
 import { runHooks, throughLogHooks, withReadOnly, type LogScope } from './hooks.ts'
 import { runInvocation } from './invocation.ts'
 import { flushOnExit, redirectOutput } from './output.ts'
-import { watchStreamAnswers } from './stream-answers.ts'
+import { watchStreamResponses } from './stream-responses.ts'
 
 /** The version of the worker's core API that this process implements. */
 const WORKER_VERSION = '3.12.0'
 const HOST_CHANNEL = 3
 
 const app = createApp()
-const answers = watchStreamAnswers()
+const streamResponses = watchStreamResponses()
 let hostVersion = ''
 const socket = new Socket({ fd: HOST_CHANNEL })
 flushOnExit(socket, HOST_CHANNEL)
@@ -54,13 +54,13 @@ function receive(message: ToWorker): void {
       channel.send({ type: 'status' })
       break
     case 'invoke':
-      runInvocation(app, message.request, log, answers).then(
+      runInvocation(app, message.request, log, streamResponses).then(
         (response) => {
-          const httpAnswered = answers.settle(message.request.invocationId)
-          channel.send({ type: 'response', response: { ...response, httpAnswered } })
+          const httpResponded = streamResponses.settle(message.request.invocationId)
+          channel.send({ type: 'response', response: { ...response, httpResponded } })
         },
         (thrown: unknown) => {
-          answers.settle(message.request.invocationId)
+          streamResponses.settle(message.request.invocationId)
           const error = toError(thrown)
           const exception = { message: error.message, stackTrace: error.stack ?? error.message }
           channel.send({

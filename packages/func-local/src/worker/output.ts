@@ -5,12 +5,22 @@ import type { FromWorker } from '../protocol.ts'
 
 type Write = typeof process.stdout.write
 
+const STUCK_AFTER_MS = 1000
+
 /**
  * Sends what the app writes to its standard output and error over the channel, so that it keeps its place among the log
- * entries of `context.log`. While the channel is behind, it goes to the process's own pipes, which are written at once: an
- * app that never yields is still heard.
+ * entries of `context.log`. The channel sends what the system does not take at once when the app yields; an app that does
+ * not yield for a second writes to the process's own pipes instead, which are written synchronously.
  */
 export function redirectOutput(channel: Channel<FromWorker>, socket: Socket): void {
+  let turnBegan: number | undefined
+  const isStuck = (): boolean => {
+    if (turnBegan === undefined) {
+      turnBegan = performance.now()
+      setImmediate(() => (turnBegan = undefined))
+    }
+    return socket.writableLength > 0 && performance.now() - turnBegan > STUCK_AFTER_MS
+  }
   for (const name of ['stdout', 'stderr'] as const) {
     const stream = process[name]
     const decoder = new TextDecoder()
@@ -21,7 +31,7 @@ export function redirectOutput(channel: Channel<FromWorker>, socket: Socket): vo
       encodingOrDone?: BufferEncoding | ((error?: Error | null) => void),
       done?: (error?: Error | null) => void,
     ): boolean => {
-      if (!socket.writable || socket.writableLength > 0)
+      if (!socket.writable || isStuck())
         return Reflect.apply(original, stream, [chunk, encodingOrDone, done]) as boolean
       const encoding = typeof encodingOrDone === 'string' ? encodingOrDone : 'utf8'
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk

@@ -15,13 +15,13 @@ type Values = typeof ReadableStream.prototype.values
 const INVOCATION_ID = 'x-ms-invocation-id'
 const LOOPBACK = /^(?:::1|(?:::ffff:)?127\.)/
 
-/** Watches over the answers that the library streams through its own HTTP server. */
-export interface StreamAnswers {
+/** Watches over the responses that the library streams through its own HTTP server. */
+export interface StreamResponses {
   /** Waits until the handler of a streamed request may begin; resolves at once for any other. */
   readonly turn: (invocationId: string) => Promise<void>
-  /** Runs the library's answering of an invocation, at the speed at which the host takes it. */
+  /** Sends the library's response to an invocation, at the speed at which the host reads it. */
   readonly sending: <T>(invocationId: string, send: () => Promise<T>) => Promise<T>
-  /** Whether the invocation's request has been answered; forgets the invocation. */
+  /** Whether the invocation's request has a response; forgets the invocation. */
   readonly settle: (invocationId: string) => boolean
 }
 
@@ -34,7 +34,7 @@ export interface StreamAnswers {
  * its own: a turn accepts only one connection (https://github.com/libuv/libuv/pull/3696), and when the handlers of all
  * connections that are open ran in it, requests on new ones would wait until there are no others.
  */
-export function watchStreamAnswers(): StreamAnswers {
+export function watchStreamResponses(): StreamResponses {
   const responses = new Map<string, ServerResponse>()
   const current = new AsyncLocalStorage<ServerResponse>()
   const nextTurn = createTurns()
@@ -68,9 +68,9 @@ export function watchStreamAnswers(): StreamAnswers {
       return response === undefined ? send() : current.run(response, send)
     },
     settle: (invocationId) => {
-      const answered = responses.get(invocationId)?.headersSent ?? false
+      const hasResponse = responses.get(invocationId)?.headersSent ?? false
       responses.delete(invocationId)
-      return answered
+      return hasResponse
     },
   }
 }
