@@ -200,11 +200,11 @@ const rawRequest = fc
   .map((text) => Buffer.from(text))
 
 /**
- * Before the app is called, @azure/functions itself fails on an empty Host header and on header values beyond Latin-1, on the Azure
- * host as well.
+ * Before the app is called, @azure/functions itself fails without a Host (empty, or not there, as HTTP/1.0 allows) and on header values
+ * beyond Latin-1, on the Azure host as well.
  */
 const failsInLibrary = (request: string) =>
-  /^host:[ \t]*\r?$/im.test(request) || /^[^\r\n:]+:[^\r\n]*[\u0100-\uffff]/m.test(request)
+  !/^host:[ \t]*[^\s]/im.test(request) || /^[^\r\n:]+:[^\r\n]*[\u0100-\uffff]/m.test(request)
 
 const batch = <T>(arbitrary: fc.Arbitrary<T>) =>
   fc.array(arbitrary, { minLength: AT_A_TIME, maxLength: AT_A_TIME })
