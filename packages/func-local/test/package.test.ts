@@ -55,7 +55,13 @@ const isWindows = process.platform === 'win32'
   test('holds what is used, and nothing else', async () => {
     const folder = path.join(project, 'node_modules', 'func-local')
     const found = await readdir(folder)
-    expect(found.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'package.json'])
+    expect(found.sort()).toEqual([
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'package.json', 'src'],
+    ])
+    // The types of func-local/worker.
+    expect((await readdir(path.join(folder, 'src'))).sort()).toEqual([
+      ...['channel.ts', 'protocol.ts', 'worker-session.ts'],
+    ])
     const built = await readdir(path.join(folder, 'dist'))
     expect(built).toEqual(
       expect.arrayContaining([
