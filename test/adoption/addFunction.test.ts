@@ -39,8 +39,13 @@ beforeAll(async () => {
   const main = path.join(copy.folder, 'src/main.ts')
   for (const { file, code } of steps) {
     if (file !== 'src/main.ts') await writeFile(path.join(copy.folder, file), code, { flag: 'wx' })
-    // "above its last line"
-    else await writeFile(main, (await readFile(main, 'utf8')).replace(/^warmUp\(\)\n$/m, `${code}\n$&`))
+    // "above `warmedUp` at its end"
+    else {
+      const before = await readFile(main, 'utf8')
+      const at = before.lastIndexOf('\n/**', before.indexOf('export const warmedUp'))
+      expect(at).toBeGreaterThan(0)
+      await writeFile(main, `${before.slice(0, at)}\n${code}${before.slice(at)}`)
+    }
   }
   expect(await copy.run('scripts/build.ts')).toMatchObject({ code: 0 })
   azurite = await startAzurite({})
