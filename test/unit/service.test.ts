@@ -351,6 +351,35 @@ describe('process', () => {
   })
 })
 
+test('once a write is known to have taken place, nothing is read again', async () => {
+  let reads = 0
+  const counted = serviceOver({
+    records: {
+      ...storage.records,
+      read: (id) => {
+        reads++
+        return storage.records.read(id)
+      },
+    },
+  })
+  await counted.place({ ...widget, id: 'created' })
+  expect(reads).toBe(0)
+  await service.accept({ ...widget, id: 'accepted' })
+  await counted.place({ ...widget, id: 'accepted' })
+  expect(reads).toBe(1)
+})
+
+test('no status is left undecided: one that the types do not have is a fault, and nothing is written over it', async () => {
+  const cancelled = { ...widget, id: 'a1', status: 'cancelled' } as unknown as OrderRecord
+  storage.table.set('a1', { record: cancelled, etag: 'v1' })
+  await expect(service.place({ ...widget, id: 'a1' })).rejects.toThrow(
+    'Nothing is decided for the status cancelled.',
+  )
+  await expect(service.accept({ ...widget, id: 'a1' })).rejects.toThrow(TypeError)
+  expect(stored('a1')).toBe(cancelled)
+  expect(storage.orders).toStrictEqual([])
+})
+
 describe('a record that cannot be read', () => {
   const unreadable = new UnreadableRecordError('a1', ['status'])
   const damaged = () =>
