@@ -62,7 +62,10 @@ describe('relative links', () => {
     expect(linksOf('README.md').length).toBeGreaterThan(10)
     expect(faultOf('README.md', 'docs/missing.md')).toMatch(/there is no docs\/missing\.md/)
     expect(faultOf('docs/guarantees.md', '../README.md#missing')).toMatch(/no heading #missing/)
-    expect(faultOf('README.md', '../../actions/workflows/missing.yml')).toMatch(/there is no/)
+    // Links into a folder that an adopter has deleted are passed over.
+    if (existsSync(path.join(ROOT, '.github'))) {
+      expect(faultOf('README.md', '../../actions/workflows/missing.yml')).toMatch(/there is no/)
+    }
     expect(faultOf('README.md', '#tour')).toBeUndefined()
   })
 
