@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { maxDequeueCount as hostMaxDequeueCount } from './functions/maxDequeueCount.ts'
+import { once } from './once.ts'
 import { createService } from './orders/service.ts'
 import { lazyStorage } from './storage/lazy.ts'
 
@@ -17,11 +18,11 @@ export const service = createService({ ...storage, now: () => new Date(), newId:
 /** How often the host delivers a queue message at most. */
 export const maxDequeueCount = hostMaxDequeueCount(process.env)
 
-/** Measures what lies in the queues; loaded when it is first asked. */
-export const queueMeter = async () => {
+/** Measures what lies in the queues; loaded when it is first asked, with clients and a credential that it keeps. */
+export const queueMeter = once(async () => {
   const { storageQueueMeter } = await import('./storage/queueMeter.ts')
   return storageQueueMeter(process.env)
-}
+})
 
 /** Maps what a handler throws to a problem. */
 export { withProblems } from './http/handler.ts'

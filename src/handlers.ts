@@ -2,6 +2,7 @@ import { HttpResponse, type HttpHandler, type InvocationContext } from '@azure/f
 import type * as Composition from './composition.ts'
 import { checkedResponse } from './http/response.ts'
 import { jsonLine } from './jsonLine.ts'
+import { once } from './once.ts'
 import { exerciseRequestAndResponse, warmUpWhenIdle } from './warmUp.ts'
 
 /** What the composition root has for the functions. */
@@ -76,12 +77,7 @@ const composition = () => import('./composition.ts')
 
 /** Loads something once, when the worker is idle or a call needs it. If loading fails, the next use tries again. */
 function loaded<T>(load: () => Promise<T>): () => Promise<T> {
-  let loading: Promise<T> | undefined
-  const get = () =>
-    (loading ??= load().catch((error: unknown) => {
-      loading = undefined
-      throw error
-    }))
+  const get = once(load)
   loaders.push(get)
   return get
 }

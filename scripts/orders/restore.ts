@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { RestError, type TableClient } from '@azure/data-tables'
 import { sameContent, type OrderRecord } from '../../src/orders/order.ts'
+import { byteLines } from '../byteLines.ts'
 import { storageCall } from '../poison/storageCall.ts'
 import { LineError, parseLine, recordOf, sameEntity, storedEntity, type StoredEntity } from './entity.ts'
 import { OrdersCommandError, type Work } from './work.ts'
@@ -74,13 +75,12 @@ async function* entities(
   file: string,
   refuse: (what: string, why: string) => void,
 ): AsyncGenerator<StoredEntity> {
-  const input = createReadStream(file, 'utf8')
+  const input = createReadStream(file)
   await once(input, 'open').catch((error: unknown) => {
     throw new OrdersCommandError(`${file} can't be read (${(error as Error).message}).`)
   })
-  let number = 0
-  for await (const line of linesOf(input)) {
-    number++
+  for await (const { number, bytes } of byteLines(input as AsyncIterable<Buffer>)) {
+    const line = Buffer.from(bytes).toString('utf8')
     if (line.trim() === '') continue
     try {
       yield parseLine(line)
@@ -89,17 +89,6 @@ async function* entities(
       refuse(`line ${number}`, error.message)
     }
   }
-}
-
-/** The lines of a text. Node's readline would end one at U+2028, too, which JSON may have in a string. */
-async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<string> {
-  let begun = ''
-  for await (const text of texts) {
-    const lines = (begun + text).split('\n')
-    begun = lines.pop() ?? ''
-    yield* lines
-  }
-  yield begun
 }
 
 interface Outcome {

@@ -110,7 +110,7 @@ export abstract class OrderError extends Error {
     readonly id?: string
     readonly errors?: readonly OrderFault[]
   } {
-    return { detail: this.message }
+    return { detail: this.message, ...(this.id !== undefined && { id: this.id }) }
   }
 
   /** The reason for the log. It holds nothing that a client or a sender wrote. */
@@ -161,10 +161,6 @@ export class OrderConflictError extends OrderError {
     super(`Another order already has the id ${id}, with other content. Use a new id for a new order.`)
     this.id = id
   }
-
-  override problemDetails() {
-    return { detail: this.message, id: this.id }
-  }
 }
 
 /** There is no order under the id. */
@@ -209,10 +205,6 @@ export class StorageUnavailableError extends OrderError {
       { cause },
     )
     this.id = id
-  }
-
-  override problemDetails() {
-    return { detail: this.message, id: this.id }
   }
 
   override logReason(): string {

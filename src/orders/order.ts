@@ -158,9 +158,9 @@ export const processedOrderSchema = v.pipe(
  */
 export const orderRecordSchema = v.variant('status', [acceptedOrderSchema, processedOrderSchema])
 
-/** A record of this kind, with the types of its content. */
-type RecordOf<Schema extends v.GenericSchema> = Readonly<Omit<v.InferOutput<Schema>, ContentField>> &
-  StoredContent
+/** What a schema of records gives, with the types of the content: of each kind by itself, where it has several. */
+type RecordOf<Schema extends v.GenericSchema> = WithContent<v.InferOutput<Schema>>
+type WithContent<Kind> = Kind extends unknown ? Readonly<Omit<Kind, ContentField>> & StoredContent : never
 
 /** An order whose message waits on the queue. Times are ISO 8601 UTC. */
 export type AcceptedOrder = RecordOf<typeof acceptedOrderSchema>
@@ -169,12 +169,7 @@ export type AcceptedOrder = RecordOf<typeof acceptedOrderSchema>
 export type ProcessedOrder = RecordOf<typeof processedOrderSchema>
 
 /** What storage holds under an order's id, and what every response shows. */
-export type OrderRecord =
-  v.InferOutput<typeof orderRecordSchema> extends infer Kind
-    ? Kind extends { readonly status: string }
-      ? Readonly<Omit<Kind, ContentField>> & StoredContent
-      : never
-    : never
+export type OrderRecord = RecordOf<typeof orderRecordSchema>
 
 /**
  * The content of an order or a record, and nothing else of it, with its fields always in the same order.

@@ -1,3 +1,4 @@
+import { once } from '../once.ts'
 import type { OrderRecords, OrderStorage, WriteResult } from '../orders/ports.ts'
 
 /**
@@ -5,14 +6,7 @@ import type { OrderRecords, OrderStorage, WriteResult } from '../orders/ports.ts
  * Loading that fails is tried again on the next use.
  */
 export function lazyStorage(load: () => Promise<OrderStorage>): OrderStorage {
-  let loading: Promise<OrderStorage> | undefined
-  function storage(): Promise<OrderStorage> {
-    loading ??= load().catch((error: unknown) => {
-      loading = undefined
-      throw error
-    })
-    return loading
-  }
+  const storage = once(load)
   async function write(operation: (records: OrderRecords) => Promise<WriteResult>): Promise<WriteResult> {
     try {
       return await operation((await storage()).records)

@@ -60,7 +60,8 @@ export function toEntity({ id, ...fields }: OrderRecord): TableEntity {
 }
 
 /**
- * The record that an entity holds, its fields always in the same order, so that every response about a processed order is the same, byte for byte.
+ * The record that an entity holds. Its fields are always in the same order, so that every response about a processed order is
+ * the same, byte for byte.
  *
  * @throws UnreadableRecordError
  */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals'
+import { problemOf } from '../../src/http/problem.ts'
 import type { HttpHandler } from '@azure/functions'
 import { Readable } from 'node:stream'
 import {
@@ -131,6 +132,8 @@ const isInternalError = (response: StreamedResponse) => {
     title: 'Internal Server Error',
     status: 500,
   })
+  // The first file repeats it, so that it need not load the table of failures.
+  expect(JSON.parse(response.text)).toStrictEqual(problemOf(new Error('a bug')))
 }
 
 describe('a handler that', () => {
