@@ -364,7 +364,9 @@ async function run(options: Options, interruption: Interruption): Promise<number
   } finally {
     app.close()
     // A signal from the terminal has ended esbuild's own process, too, and it would not reply.
-    if (!signal.aborted) await watching?.dispose()
+    if (watching !== undefined && !signal.aborted) {
+      await unlessInterrupted(watching.dispose(), signal).catch(() => undefined)
+    }
     const azurite = await storage.catch(() => undefined)
     await azurite?.stop()
   }
@@ -417,6 +419,15 @@ function endBy(name: NodeJS.Signals): void {
   process.kill(process.pid, name)
 }
 
+/** Returns false if there was no signal. */
+function endAfterSignal(interruption: ReturnType<typeof handleSignals>): boolean {
+  const name = interruption.received()
+  if (name === undefined) return false
+  if (interruption.started) process.exit(0)
+  endBy(name)
+  return true
+}
+
 /** @throws Interrupted as soon as there is a signal, whatever becomes of the promise */
 async function unlessInterrupted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted()
@@ -439,13 +450,13 @@ const interruption = handleSignals()
 try {
   const options = readOptions()
   if (options === 'help') console.log(USAGE)
-  else process.exitCode = await run(options, interruption)
+  else {
+    process.exitCode = await run(options, interruption)
+    // A signal from the terminal reaches the host, too, and its end can be seen here first.
+    endAfterSignal(interruption)
+  }
 } catch (error) {
-  const name = interruption.received()
-  if (name !== undefined) {
-    if (interruption.started) process.exit(0)
-    endBy(name)
-  } else {
+  if (!endAfterSignal(interruption)) {
     const known =
       error instanceof StartError || error instanceof SettingsFileError || error instanceof AzuriteStartError
     console.error(known ? error.message : error)

@@ -84,7 +84,8 @@ async function start(
     ports: [port, blob, queue, table],
     connectionString: connectionString({ blob, queue, table }),
     output: () => printed,
-    ended: once(child, 'exit'),
+    // With all that it has printed.
+    ended: once(child, 'close'),
     processes: async () => {
       const all = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry)).map(Number)
       const marked = await Promise.all(

@@ -235,7 +235,7 @@ function stream(httpUri: string, call: FirstCall, invocationId: string, body: Bu
 
 type Message<Type extends FromWorker['type']> = Extract<FromWorker, { readonly type: Type }>
 
-/** The worker's messages, in order, but for its log. */
+/** The worker's messages, in order, without its log and progress. */
 interface Inbox {
   readonly put: (message: FromWorker) => void
   readonly fail: (error: Error) => void
@@ -253,7 +253,7 @@ function createInbox(): Inbox {
   }
   return {
     put: (message) => {
-      if (message.type === 'log') return
+      if (message.type === 'log' || message.type === 'loading') return
       if (message.type === 'failed') {
         fail(new Error(`The app did not load: ${message.stack}`))
         return
