@@ -27,6 +27,7 @@ interface PipeAction {
 }
 
 const parts = (schema: Schema): SchemaParts => schema
+const NO_PARTS: Partial<SchemaParts> = {}
 
 /** Transformations that change nothing when they are applied again, as a queued order's are. */
 const REPEATABLE = new Set([
@@ -39,6 +40,35 @@ const TYPES = new Set(['integer', 'safe_integer'])
 
 const SCALARS = new Set(['string', 'number', 'boolean', 'picklist', 'enum', 'literal'])
 const OPTIONALS = new Set(['optional', 'exact_optional', 'undefinedable'])
+
+/** Names of a record's own fields, and of a table's, in lower case. */
+const TAKEN = new Set([
+  ...['id', 'status', 'message', 'acceptedat', 'processedat'],
+  ...['partitionkey', 'rowkey', 'timestamp', 'etag'],
+])
+
+/**
+ * Checks the name of a field of an order's content.
+ * https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model#property-names
+ *
+ * @throws TypeError for a name that is taken, in any case, or that no column can have
+ */
+export function requireFieldName(name: string): void {
+  if (/^[A-Za-z_]\w{0,254}$/.test(name) && !TAKEN.has(name.toLowerCase())) return
+  throw new TypeError(
+    `An order cannot have a content field "${name}": the name is taken, or no column can have it.`,
+  )
+}
+
+/**
+ * The entry of a field in the schema of a record. A field that not every record has may be absent.
+ *
+ * @throws TypeError for a schema that cannot be stored and read back as it was
+ */
+export function storedField(schema: Schema, field: string, always: boolean): Schema {
+  const stored = storedSchema(schema, field)
+  return always || OPTIONALS.has(stored.type) ? stored : v.exactOptional(stored)
+}
 
 /**
  * The schema of a field as it is stored. A record keeps what was once valid, so it is not held to limits that may be
@@ -118,6 +148,29 @@ export function unknownFields(
     if (entry !== undefined) return unknownFields(entry, value, [...path, key])
     return type === 'strict_object' ? [[...path, key]] : []
   })
+}
+
+/**
+ * The keys of a path into a value, with `*` in place of those that the schema does not name: keys of a record, and of objects
+ * that may have any, are the sender's text.
+ */
+export function knownKeys(schema: Schema | undefined, path: readonly string[]): readonly string[] {
+  const [key, ...below] = path
+  if (key === undefined) return []
+  const { pipe, entries, rest, item, items, value, wrapped, options } =
+    schema === undefined ? NO_PARTS : parts(schema)
+  if (pipe !== undefined) return knownKeys(pipe[0] as Schema, path)
+  if (wrapped !== undefined) return knownKeys(wrapped, path)
+  if (options !== undefined) {
+    const named = (options as readonly Schema[]).find((option) =>
+      Object.hasOwn(parts(option).entries ?? {}, key),
+    )
+    return knownKeys(named, path)
+  }
+  if (item !== undefined) return [key, ...knownKeys(item, below)]
+  if (items !== undefined) return [key, ...knownKeys(items[Number(key)], below)]
+  if (entries !== undefined && Object.hasOwn(entries, key)) return [key, ...knownKeys(entries[key], below)]
+  return ['*', ...knownKeys(rest ?? value, below)]
 }
 
 /** The first example that a field's schema gives, if it gives one. */

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import { HttpRequest, InvocationContext } from '@azure/functions'
 import * as esbuild from 'esbuild'
 import { bundleOptions } from '../../scripts/build.ts'
@@ -37,6 +37,22 @@ test('a build that is told none sends no such header', async () => {
   expect(await handler(request, new InvocationContext())).toStrictEqual({
     jsonBody: 'Hello from Azure Functions!',
   })
+})
+
+test('the handler of such a build sends it', async () => {
+  const defined = globalThis as { ORDERS_COMMIT?: string }
+  defined.ORDERS_COMMIT = COMMIT
+  try {
+    jest.resetModules()
+    const { helloHandler: built } = await import('../../src/functions/hello.ts')
+    const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/hello' })
+    expect(await built({ greet: () => 'Hello' })(request, new InvocationContext())).toStrictEqual({
+      jsonBody: 'Hello',
+      headers: { 'orders-commit': COMMIT },
+    })
+  } finally {
+    delete defined.ORDERS_COMMIT
+  }
 })
 
 test('a commit that is none fails the build', () => {

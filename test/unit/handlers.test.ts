@@ -81,7 +81,7 @@ let worker: StreamingWorker
 
 beforeAll(async () => {
   worker = await startStreamingWorker(async () => {
-    const { app } = await import('@azure/functions')
+    const { app, HttpResponse } = await import('@azure/functions')
     const { http } = await import('../../src/handlers.ts')
     app.setup({ enableHttpStream: true })
     for (const [name, handler] of Object.entries(handlers)) {
@@ -108,6 +108,9 @@ beforeAll(async () => {
           body: Readable.from(['x', 'y', 'z']),
         })),
       ),
+    })
+    app.http('whole', {
+      handler: http(() => Promise.resolve(() => new HttpResponse({ status: 203, jsonBody: { a: 1 } }))),
     })
     app.http('empty-stream', {
       handler: http(() => Promise.resolve(() => ({ status: 202, body: Readable.from([]) }))),
@@ -180,6 +183,10 @@ describe('a response is sent as it is', () => {
       'a=1; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; SameSite=Strict',
       'b=2; Max-Age=5; HttpOnly; Secure',
     ])
+  })
+
+  it('when it is the library’s own', async () => {
+    expect(await get('whole')).toMatchObject({ status: 203, text: '{"a":1}' })
   })
 
   it('with an empty stream, and without a body', async () => {

@@ -1,7 +1,15 @@
 import { describe, expect, it, test } from '@jest/globals'
 import * as v from 'valibot'
 import { fromColumns, toColumns } from '../../src/storage/columns.ts'
-import { exampleOf, isRequired, isScalar, storedSchema, unknownFields } from '../../src/orders/schema.ts'
+import {
+  exampleOf,
+  isRequired,
+  isScalar,
+  requireFieldName,
+  storedField,
+  storedSchema,
+  unknownFields,
+} from '../../src/orders/schema.ts'
 
 // What is derived from a field's schema, for kinds of fields that an order may get.
 
@@ -185,6 +193,51 @@ test('unknown fields are found at any depth, all of them', () => {
   expect(unknownFields(order, 'text')).toStrictEqual([])
   expect(unknownFields(order, null)).toStrictEqual([])
   expect(unknownFields(order, [])).toStrictEqual([])
+})
+
+describe('the name of a field', () => {
+  it.each(['customer', '_a1', 'x'.repeat(255)])('may be %s', (name) => {
+    expect(() => {
+      requireFieldName(name)
+    }).not.toThrow()
+  })
+
+  it.each([
+    'id',
+    'Status',
+    'processedAt',
+    'PartitionKey',
+    'etag',
+    '',
+    '1a',
+    'a-b',
+    'é',
+    'x'.repeat(256),
+    'a\n',
+  ])('is refused when it is taken, or no column can have it: %j', (name) => {
+    expect(() => {
+      requireFieldName(name)
+    }).toThrow(
+      new TypeError(
+        `An order cannot have a content field "${name}": the name is taken, or no column can have it.`,
+      ),
+    )
+  })
+})
+
+test.each<[string, v.GenericSchema, boolean, boolean]>([
+  ['a field that every record has', v.string(), true, false],
+  ['a field that was added later', v.string(), false, true],
+  ['one that may be absent anyway', v.exactOptional(v.string()), false, true],
+  ['one that may be null or undefined', v.nullish(v.string()), false, true],
+])('a record without a field: %s', (_, schema, always, readable) => {
+  const record = v.object({ field: storedField(schema, 'field', always) })
+  expect(v.safeParse(record, {}).success).toBe(readable)
+})
+
+test('a default is filled in for records that were stored without the field', () => {
+  const record = v.object({ field: storedField(v.optional(v.number(), 1), 'field', false) })
+  expect(v.parse(record, {})).toStrictEqual({ field: 1 })
 })
 
 test('a field is required unless it may be absent', () => {

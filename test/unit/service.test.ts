@@ -380,6 +380,25 @@ test('no status is left undecided: one that the types do not have is a fault, an
   expect(storage.orders).toStrictEqual([])
 })
 
+test('nor one that appears between a read and a write', async () => {
+  const cancelled = { ...widget, id: 'a1', status: 'cancelled' } as unknown as OrderRecord
+  const cancelling = (id: string) => {
+    storage.table.set(id, { record: { ...cancelled, id }, etag: 'v9' })
+    return Promise.resolve({ written: false, cause: new Error('changed') } as const)
+  }
+  const racing = serviceOver({
+    records: {
+      ...storage.records,
+      create: ({ id }) => cancelling(id),
+      replace: ({ id }) => cancelling(id),
+    },
+  })
+  await expect(racing.accept({ ...widget, id: 'a1' })).rejects.toThrow(TypeError)
+  await service.accept({ ...widget, id: 'a2' })
+  await expect(racing.place({ ...widget, id: 'a2' })).rejects.toThrow(TypeError)
+  expect([stored('a1')?.status, stored('a2')?.status]).toStrictEqual(['cancelled', 'cancelled'])
+})
+
 describe('a record that cannot be read', () => {
   const unreadable = new UnreadableRecordError('a1', ['status'])
   const damaged = () =>

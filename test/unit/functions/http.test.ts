@@ -123,6 +123,24 @@ describe('order', () => {
     expect(storage.orders).toHaveLength(1)
   })
 
+  it.each([
+    ['/api/order', 'order/a1'],
+    ['/gateway/v1/order', 'order/a1'],
+    ['/api/order/', 'a1'],
+    ['/api/order//', '../a1'],
+    ['/api/order///', '../../a1'],
+  ])('gives a location that is resolved against the request: %s', async (path, expected) => {
+    const url = `https://api.example${path}`
+    const response = await call(orderHandler(service()), {
+      url,
+      body: '{"id":"a1","item":"widget"}',
+      headers: { prefer: 'respond-async' },
+    })
+    const location = String((response.headers as Record<string, string>)['location'])
+    expect(location).toBe(expected)
+    expect(new URL(location, url).pathname).toMatch(/\/order\/a1$/)
+  })
+
   it('returns 200 and no Preference-Applied when the order is processed already', async () => {
     await post({ id: 'a1', item: 'widget' })
     const response = await post({ id: 'a1', item: 'widget' }, { prefer: 'respond-async' })

@@ -1,0 +1,24 @@
+import { expect, test } from '@jest/globals'
+import type { AcceptedOrder } from '../../src/orders/order.ts'
+import { memoryStorage } from '../../src/storage/memory.ts'
+
+const order: AcceptedOrder = {
+  id: 'a1',
+  item: 'widget',
+  quantity: 1,
+  status: 'accepted',
+  acceptedAt: '2026-01-02T12:00:00.000Z',
+}
+
+test('storage in memory refuses what the tables refuse', async () => {
+  const { records } = memoryStorage()
+  expect(await records.replace(order, 'v0')).toMatchObject({ written: false })
+  expect(await records.create(order)).toStrictEqual({ written: true })
+  expect(await records.create({ ...order, quantity: 2 })).toMatchObject({ written: false })
+  const before = await records.read('a1')
+  const etag = before?.etag ?? ''
+  expect(await records.replace({ ...order, quantity: 2 }, etag)).toStrictEqual({ written: true })
+  // The ETag of an earlier version.
+  expect(await records.replace({ ...order, quantity: 3 }, etag)).toMatchObject({ written: false })
+  expect((await records.read('a1'))?.record.quantity).toBe(2)
+})
