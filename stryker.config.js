@@ -32,7 +32,8 @@ const SCOPES = {
 const name = process.env['MUTATION_SCOPE'] ?? 'func-local'
 const scope = SCOPES[name]
 // A part of the tests, by a pattern for their files: fewer tests are loaded for each mutant.
-const chosen = new RegExp(process.env['MUTATION_TESTS'] ?? '')
+const pattern = process.env['MUTATION_TESTS']
+const chosen = new RegExp(pattern ?? '')
 if (scope === undefined) throw new Error(`There is no scope '${name}': ${Object.keys(SCOPES).join(', ')}.`)
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
@@ -44,6 +45,8 @@ export default {
   testRunnerNodeArgs: ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
   jest: {
     projectType: 'custom',
+    // Chosen tests are few enough, and to find the related ones takes longer than to run them.
+    enableFindRelatedTests: pattern === undefined,
     config: {
       ...base,
       // jest.config.js is read as well; each of its projects would run the tests again.

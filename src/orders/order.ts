@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
-import { InvalidOrderError, MAX_BODY_BYTES, UnreadableRecordError, type OrderFault } from './errors.ts'
-import { storedSchema, unknownFields } from './schema.ts'
+import { check, type Checked } from './check.ts'
+import { InvalidOrderError, UnreadableRecordError } from './errors.ts'
+import { storedSchema } from './schema.ts'
 
 /** Text of an order id: 1 to 64 letters, digits, `_` and `-`; safe in a URL, a table key and a log line. */
 export const ORDER_ID = /^[A-Za-z0-9_-]{1,64}$/
@@ -98,14 +99,20 @@ const TAKEN = new Set([
   ...['id', 'status', 'message', 'acceptedat', 'processedat'],
   ...['partitionkey', 'rowkey', 'timestamp', 'etag'],
 ])
-for (const name of fieldNames as readonly string[]) {
-  // https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model#property-names
+/**
+ * Makes sure that a content field can have a name.
+ * https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model#property-names
+ *
+ * @throws TypeError
+ */
+export function assertFieldName(name: string): void {
   if (!/^[A-Za-z_]\w{0,254}$/.test(name) || TAKEN.has(name.toLowerCase())) {
     throw new TypeError(
       `An order cannot have a content field "${name}": the name is taken, or no column can have it.`,
     )
   }
 }
+fieldNames.forEach(assertFieldName)
 
 /** An order as a client or a message gives it. Unknown fields are refused: a typo must not be dropped in silence. */
 export const orderSchema = v.pipe(
@@ -211,33 +218,12 @@ export function parseRecord(id: string, stored: Readonly<Record<string, unknown>
 }
 
 /**
- * Most bytes of an order's JSON text, in UTF-8: a table's column holds 64 KiB of UTF-16, a queue's message 48 KiB before it
- * is Base64. https://learn.microsoft.com/azure/storage/queues/scalability-targets
- */
-const MAX_ORDER_BYTES = MAX_BODY_BYTES
-
-/**
  * Checks a parsed JSON value against the order schema.
  *
  * @returns the draft, its item trimmed and its defaults filled in, or every fault at once
  */
-export function checkOrder(
-  input: unknown,
-): { readonly draft: OrderDraft; readonly faults?: undefined } | { readonly faults: readonly OrderFault[] } {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    return { faults: [{ pointer: '', detail: 'must be an object' }] }
-  }
-  const result = v.safeParse(orderSchema, input)
-  const faults = result.success
-    ? storageFaults(result.output)
-    : result.issues.filter(({ expected }) => expected !== 'never').map(fault)
-  const unknown = unknownFields(orderSchema, input).map((path) => ({
-    pointer: pointer(path),
-    detail: 'is not a field of an order',
-    logged: `${pointer(path.slice(0, -1)) || 'the order'} has an unknown field`,
-  }))
-  if (result.success && faults.length === 0 && unknown.length === 0) return { draft: result.output }
-  return { faults: [...faults, ...unknown] }
+export function checkOrder(input: unknown): Checked<OrderDraft> {
+  return check(orderSchema, input)
 }
 
 /**
@@ -256,50 +242,4 @@ export function orderIdIn(input: unknown): string | undefined {
   if (typeof input !== 'object' || input === null || !Object.hasOwn(input, 'id')) return undefined
   const { id } = input as { readonly id: unknown }
   return typeof id === 'string' && ORDER_ID.test(id) ? id : undefined
-}
-
-/** What no rule of a field says, and storage could not keep. */
-function storageFaults(draft: OrderDraft): readonly OrderFault[] {
-  const faults = [...malformedTexts(contentOf(draft), [])].map((path) => ({
-    pointer: pointer(path),
-    detail: 'must be well-formed Unicode',
-    logged: `${pointer(path.slice(0, 1))} must be well-formed Unicode`,
-  }))
-  if (Buffer.byteLength(JSON.stringify(draft)) <= MAX_ORDER_BYTES) return faults
-  return [...faults, { pointer: '', detail: `must be at most ${MAX_ORDER_BYTES} bytes of JSON` }]
-}
-
-function* malformedTexts(
-  value: unknown,
-  path: readonly (string | number)[],
-): Generator<readonly (string | number)[]> {
-  if (typeof value === 'string' && !value.isWellFormed()) yield path
-  if (typeof value !== 'object' || value === null) return
-  for (const [key, inner] of Object.entries(value)) {
-    const at = [...path, Array.isArray(value) ? Number(key) : key]
-    if (!key.isWellFormed()) yield at
-    yield* malformedTexts(inner, at)
-  }
-}
-
-function fault(issue: v.BaseIssue<unknown>): OrderFault {
-  const path = (issue.path ?? []).map(({ type, key }) => ({ type, key: String(key) }))
-  const where = pointer(path.map(({ key }) => key))
-  // The keys of a record, in contrast to those of an object, are the sender's.
-  const place = pointer(path.map(({ type, key }) => (type === 'object' || type === 'array' ? key : '*')))
-  const detail = detailOf(issue)
-  return { pointer: where, detail, ...(place !== where && { logged: `${place} ${detail}` }) }
-}
-
-/** The rule's own words. valibot's would quote what the sender wrote, which has no place in the log. */
-function detailOf({ message, expected, received }: v.BaseIssue<unknown>): string {
-  if (received === 'undefined') return 'is required'
-  return expected !== null && /^Invalid .*: Expected .* received /s.test(message)
-    ? `must be ${expected}`
-    : message
-}
-
-/** RFC 6901 §3 and §4: `~` is written `~0`, `/` is written `~1`. */
-function pointer(keys: readonly (string | number)[]): string {
-  return keys.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }

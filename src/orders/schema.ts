@@ -120,6 +120,22 @@ export function unknownFields(
   })
 }
 
+/**
+ * The keys that lead to a value, with `*` for each that its schema does not name, such as a record's: whoever sent the value
+ * made it up.
+ */
+export function namedKeys(schema: Schema | undefined, keys: readonly string[]): readonly string[] {
+  const [key, ...rest] = keys
+  if (key === undefined) return []
+  if (schema === undefined) return keys.map(() => '*')
+  const { pipe, entries, item, value, wrapped } = parts(schema)
+  if (pipe !== undefined) return namedKeys(pipe[0] as Schema, keys)
+  if (wrapped !== undefined) return namedKeys(wrapped, keys)
+  if (item !== undefined) return [key, ...namedKeys(item, rest)]
+  if (entries !== undefined && Object.hasOwn(entries, key)) return [key, ...namedKeys(entries[key], rest)]
+  return ['*', ...namedKeys(value, rest)]
+}
+
 /** The first example that a field's schema gives, if it gives one. */
 export function exampleOf(schema: Schema): unknown {
   const { pipe, wrapped } = parts(schema)

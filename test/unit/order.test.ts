@@ -2,6 +2,7 @@ import { describe, expect, it, test } from '@jest/globals'
 import fc from 'fast-check'
 import { InvalidOrderError } from '../../src/orders/errors.ts'
 import { parseOrder, sameContent } from '../../src/orders/order.ts'
+import { casesOf, codePoint } from '../support/cases.ts'
 
 function faultsOf(input: unknown) {
   try {
@@ -103,7 +104,7 @@ describe('any JSON value', () => {
     {
       id: fc.oneof(fc.stringMatching(/^[A-Za-z0-9_-]{0,66}$/), fc.jsonValue()),
       item: fc.oneof(
-        fc.string({ unit: 'binary', maxLength: 210 }),
+        fc.string({ unit: codePoint, maxLength: 210 }),
         fc.string({ maxLength: 210 }),
         fc.jsonValue(),
       ),
@@ -134,7 +135,7 @@ describe('any JSON value', () => {
           }
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: casesOf(3000) },
     )
   })
 })
