@@ -213,8 +213,8 @@ function comparable(order: StoredContent): unknown {
 export function parseRecord(id: string, stored: Readonly<Record<string, unknown>>): OrderRecord {
   const result = v.safeParse(orderRecordSchema, { ...stored, id })
   if (result.success) return result.output
-  const fields = result.issues.map((issue) => v.getDotPath(issue)?.split('.')[0] ?? 'all of it')
-  throw new UnreadableRecordError(id, [...new Set(fields)])
+  const fields = new Set(result.issues.map(({ path }) => String(path?.[0].key)))
+  throw new UnreadableRecordError(id, [...fields])
 }
 
 /**
