@@ -10,12 +10,15 @@ import { base } from './jest.config.js'
 const ROOT = import.meta.dirname
 
 /**
- * Only tests that run the code in their own process can be asked about a mutant: not those that start a host or an Azurite.
+ * Only tests that run the code in their own process can be asked about a mutant: not those that start a host or another process
+ * of the code. An Azurite beside the app's tests is as good as any storage; func-local's tests start one only to start hosts.
  */
 const inProcess = (pattern) =>
   globSync(pattern, { cwd: ROOT }).filter(
     (file) =>
-      !/harness\/(?:host|azurite)\.ts|node:child_process/.test(readFileSync(path.join(ROOT, file), 'utf8')),
+      !/harness\/(?:host|azurite)\.ts|testkit\/hostProcess|node:child_process/.test(
+        readFileSync(path.join(ROOT, file), 'utf8'),
+      ),
   )
 
 const SCOPES = {
@@ -25,7 +28,7 @@ const SCOPES = {
   },
   app: {
     mutate: ['src/**/*.ts'],
-    tests: inProcess('test/unit/**/*.test.ts'),
+    tests: inProcess('test/{unit,integration}/**/*.test.ts'),
   },
 }
 

@@ -8,6 +8,7 @@ import {
   InvalidOrderError,
   MalformedJsonError,
   OrderConflictError,
+  OrderError,
   OrderNotFoundError,
   StorageUnavailableError,
   UnreadableRecordError,
@@ -18,26 +19,34 @@ import {
 
 const kinds = Object.values(FAILURES)
 
-const ERRORS: readonly (readonly [string, Error, keyof typeof FAILURES])[] = [
-  ['MalformedJsonError', new MalformedJsonError('no JSON'), 'malformedJson'],
-  ['OrderNotFoundError', new OrderNotFoundError(), 'orderNotFound'],
-  ['OrderConflictError', new OrderConflictError('a1'), 'orderConflict'],
-  ['BodyTooLargeError', new BodyTooLargeError(), 'bodyTooLarge'],
-  ['UnsupportedEncodingError', new UnsupportedEncodingError(), 'unsupportedEncoding'],
-  ['InvalidOrderError', new InvalidOrderError([{ pointer: '/item', detail: 'is required' }]), 'invalidOrder'],
-  ['StorageUnavailableError', new StorageUnavailableError('a1', undefined), 'storageUnavailable'],
-  ['UnreadableRecordError', new UnreadableRecordError('a1', ['status']), 'internalError'],
-  ['any other error', new TypeError('a bug'), 'internalError'],
+// They are made inside of the tests: what is made outside of them, a mutation test does not see.
+const ERRORS: readonly (readonly [string, () => Error, keyof typeof FAILURES])[] = [
+  ['MalformedJsonError', () => new MalformedJsonError('no JSON'), 'malformedJson'],
+  ['OrderNotFoundError', () => new OrderNotFoundError(), 'orderNotFound'],
+  ['OrderConflictError', () => new OrderConflictError('a1'), 'orderConflict'],
+  ['BodyTooLargeError', () => new BodyTooLargeError(), 'bodyTooLarge'],
+  ['UnsupportedEncodingError', () => new UnsupportedEncodingError(), 'unsupportedEncoding'],
+  [
+    'InvalidOrderError',
+    () => new InvalidOrderError([{ pointer: '/item', detail: 'is required' }]),
+    'invalidOrder',
+  ],
+  ['StorageUnavailableError', () => new StorageUnavailableError('a1', undefined), 'storageUnavailable'],
+  ['UnreadableRecordError', () => new UnreadableRecordError('a1', ['status']), 'internalError'],
+  ['any other error', () => new TypeError('a bug'), 'internalError'],
 ]
 
-describe.each(ERRORS)('%s', (_, error, name) => {
+describe.each(ERRORS)('%s', (className, make, name) => {
   const { status, type, title, outcome } = FAILURES[name]
 
   it('has the name of its class', () => {
+    const error = make()
     expect(error.name).toBe(error.constructor.name)
+    if (error instanceof OrderError) expect(error.name).toBe(className)
   })
 
   it('is the problem and the outcome of its row', () => {
+    const error = make()
     expect(problemOf(error)).toMatchObject({ status, type, title })
     expect(failureOf(error).outcome).toBe(outcome)
   })
@@ -53,23 +62,23 @@ describe('a problem says what the client can use', () => {
     return rest
   }
 
-  test.each<[Error, object]>([
-    [new MalformedJsonError('The text is not valid JSON.'), { detail: 'The text is not valid JSON.' }],
-    [new OrderNotFoundError(), { detail: 'There is no order with this id.' }],
+  test.each<[() => Error, object]>([
+    [() => new MalformedJsonError('The text is not valid JSON.'), { detail: 'The text is not valid JSON.' }],
+    [() => new OrderNotFoundError(), { detail: 'There is no order with this id.' }],
     [
-      new OrderConflictError('a1'),
+      () => new OrderConflictError('a1'),
       {
         id: 'a1',
         detail: 'Another order already has the id a1, with other content. Use a new id for a new order.',
       },
     ],
-    [new BodyTooLargeError(), { detail: 'The body may be at most 32768 bytes long.' }],
+    [() => new BodyTooLargeError(), { detail: 'The body may be at most 32768 bytes long.' }],
     [
-      new UnsupportedEncodingError(),
+      () => new UnsupportedEncodingError(),
       { detail: 'The body must be sent as it is: without Content-Encoding, or with identity.' },
     ],
     [
-      new StorageUnavailableError('a1', new Error('SECRET')),
+      () => new StorageUnavailableError('a1', new Error('SECRET')),
       {
         id: 'a1',
         detail:
@@ -77,16 +86,16 @@ describe('a problem says what the client can use', () => {
       },
     ],
     [
-      new InvalidOrderError([{ pointer: '/item', detail: 'is required', logged: 'something else' }]),
+      () => new InvalidOrderError([{ pointer: '/item', detail: 'is required', logged: 'something else' }]),
       { errors: [{ pointer: '/item', detail: 'is required' }] },
     ],
-  ])('%s', (error, expected) => {
-    expect(details(error)).toStrictEqual(expected)
+  ])('%s', (make, expected) => {
+    expect(details(make())).toStrictEqual(expected)
   })
 })
 
-test.each(ERRORS)('the response about %s has the headers that its status asks for', (_, error) => {
-  const problem = problemOf(error)
+test.each(ERRORS)('the response about %s has the headers that its status asks for', (_, make) => {
+  const problem = problemOf(make())
   expect(problemResponse(problem)).toStrictEqual({
     status: problem.status,
     headers: {
@@ -106,16 +115,15 @@ describe('an invalid order', () => {
     { pointer: '/SECRET', detail: 'is unknown', logged: 'an unknown field' },
     { pointer: '/SECRET2', detail: 'is unknown', logged: 'an unknown field' },
   ]
-  const error = new InvalidOrderError(faults)
 
   it('has every fault in its message', () => {
-    expect(error.message).toBe(
+    expect(new InvalidOrderError(faults).message).toBe(
       'The order is not valid: /item is required; must be an object; /SECRET is unknown; /SECRET2 is unknown.',
     )
   })
 
   it('has each fault once in the log, and nothing that the sender made up', () => {
-    expect(failureOf(error).reason).toBe(
+    expect(failureOf(new InvalidOrderError(faults)).reason).toBe(
       'The order is not valid: /item is required; must be an object; an unknown field (2 times).',
     )
   })
