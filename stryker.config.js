@@ -10,12 +10,15 @@ import { base } from './jest.config.js'
 const ROOT = import.meta.dirname
 
 /**
- * Only tests that run the code in their own process can be asked about a mutant: not those that start a host or an Azurite.
+ * Only tests that run the code in their own process can be asked about a mutant: not those that start a host or another process
+ * of the code. An Azurite beside the app's tests is as good as any storage; func-local's tests start one only to start hosts.
  */
 const inProcess = (pattern) =>
   globSync(pattern, { cwd: ROOT }).filter(
     (file) =>
-      !/harness\/(?:host|azurite)\.ts|node:child_process/.test(readFileSync(path.join(ROOT, file), 'utf8')),
+      !/harness\/(?:host|azurite)\.ts|testkit\/hostProcess|node:child_process/.test(
+        readFileSync(path.join(ROOT, file), 'utf8'),
+      ),
   )
 
 const SCOPES = {
@@ -25,14 +28,15 @@ const SCOPES = {
   },
   app: {
     mutate: ['src/**/*.ts'],
-    tests: inProcess('test/unit/**/*.test.ts'),
+    tests: inProcess('test/{unit,integration}/**/*.test.ts'),
   },
 }
 
 const name = process.env['MUTATION_SCOPE'] ?? 'func-local'
 const scope = SCOPES[name]
 // A part of the tests, by a pattern for their files: fewer tests are loaded for each mutant.
-const chosen = new RegExp(process.env['MUTATION_TESTS'] ?? '')
+const pattern = process.env['MUTATION_TESTS']
+const chosen = new RegExp(pattern ?? '')
 if (scope === undefined) throw new Error(`There is no scope '${name}': ${Object.keys(SCOPES).join(', ')}.`)
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
@@ -44,6 +48,8 @@ export default {
   testRunnerNodeArgs: ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
   jest: {
     projectType: 'custom',
+    // Chosen tests are few enough, and to find the related ones takes longer than to run them.
+    enableFindRelatedTests: pattern === undefined,
     config: {
       ...base,
       // jest.config.js is read as well; each of its projects would run the tests again.

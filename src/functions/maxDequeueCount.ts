@@ -20,7 +20,11 @@ export function maxDequeueCount(environment: NodeJS.ProcessEnv, hostJson: unknow
 
 function count(value: unknown): number | undefined {
   const number = typeof value === 'string' ? numberIn(value.trim()) : value
-  return typeof number === 'number' && Number.isInteger(number) && number > 0 ? number : undefined
+  return isCount(number) ? number : undefined
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) > 0
 }
 
 /** .NET also takes hexadecimal digits: https://learn.microsoft.com/dotnet/api/system.componentmodel.int32converter */
@@ -33,7 +37,8 @@ function numberIn(text: string): number | undefined {
 /** The host compares the keys of host.json case-insensitively. */
 function valueAt(json: unknown, [name, ...rest]: readonly string[]): unknown {
   if (name === undefined) return json
-  if (typeof json !== 'object' || json === null) return undefined
-  const entry = Object.entries(json).find(([key]) => key.toLowerCase() === name.toLowerCase())
+  const entry = Object.entries(Object(json) as object).find(
+    ([key]) => key.toLowerCase() === name.toLowerCase(),
+  )
   return entry === undefined ? undefined : valueAt(entry[1], rest)
 }

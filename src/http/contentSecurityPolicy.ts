@@ -7,8 +7,8 @@ import { createHash } from 'node:crypto'
  */
 export function contentSecurityPolicy(page: string): string {
   const hashes = (tag: 'style' | 'script') =>
-    [...page.matchAll(new RegExp(`<${tag}[^>]*>(.*?)</${tag}>`, 'gs'))].map(
-      ([, content = '']) => `'sha256-${createHash('sha256').update(content).digest('base64')}'`,
+    [...page.matchAll(new RegExp(`(?<=<${tag}[^>]*>).*?(?=</${tag}>)`, 'gs'))].map(
+      ([content]) => `'sha256-${createHash('sha256').update(content).digest('base64')}'`,
     )
   return [
     "default-src 'none'",

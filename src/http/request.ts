@@ -126,10 +126,9 @@ function readIdempotencyKey(value: string | null): { readonly id?: string; reado
  */
 export function prefersAsync(prefer: string | null): boolean {
   if (prefer === null) return false
-  const withoutQuoted = prefer.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""')
-  return withoutQuoted.split(',').some((preference) => {
-    const [name = '', value = ''] = (preference.split(';')[0] ?? '').split('=')
-    // RFC 7240 §2: an empty value is the same as none.
-    return name.trim().toLowerCase() === 'respond-async' && ['', '""'].includes(value.trim())
-  })
+  // RFC 7240 §2: an empty value is the same as none.
+  const withoutQuoted = prefer.replaceAll(/"((?:[^"\\]|\\.)*)"/g, (_, text) => (text === '' ? '' : 'quoted'))
+  return withoutQuoted
+    .split(',')
+    .some((preference) => /^\s*respond-async\s*(?:=\s*)?(?:;|$)/i.test(preference))
 }

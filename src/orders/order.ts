@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import * as v from 'valibot'
-import { InvalidOrderError, UnreadableRecordError, type OrderFault } from './errors.ts'
-import { schemaFaults, storageFaults } from './faults.ts'
+import { check, type Checked } from './check.ts'
+import { InvalidOrderError, UnreadableRecordError } from './errors.ts'
 import { requireFieldName, storedField } from './schema.ts'
 
 /** Text of an order id: 1 to 64 letters, digits, `_` and `-`; safe in a URL, a table key and a log line. */
@@ -189,8 +189,8 @@ function comparable(order: StoredContent): unknown {
 export function parseRecord(id: string, stored: Readonly<Record<string, unknown>>): OrderRecord {
   const result = v.safeParse(orderRecordSchema, { ...stored, id })
   if (result.success) return result.output
-  const fields = result.issues.map((issue) => v.getDotPath(issue)?.split('.')[0] ?? 'all of it')
-  throw new UnreadableRecordError(id, [...new Set(fields)])
+  const fields = new Set(result.issues.map(({ path }) => String(path?.[0].key)))
+  throw new UnreadableRecordError(id, [...fields])
 }
 
 /**
@@ -198,17 +198,8 @@ export function parseRecord(id: string, stored: Readonly<Record<string, unknown>
  *
  * @returns the draft, its item trimmed and its defaults filled in, or every fault at once
  */
-export function checkOrder(
-  input: unknown,
-): { readonly draft: OrderDraft; readonly faults?: undefined } | { readonly faults: readonly OrderFault[] } {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    return { faults: [{ pointer: '', detail: 'must be an object' }] }
-  }
-  const result = v.safeParse(orderSchema, input)
-  const faults = result.success
-    ? storageFaults(result.output)
-    : schemaFaults(orderSchema, input, result.issues)
-  return result.success && faults.length === 0 ? { draft: result.output } : { faults }
+export function checkOrder(input: unknown): Checked<OrderDraft> {
+  return check(orderSchema, input)
 }
 
 /**

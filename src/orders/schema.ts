@@ -27,7 +27,6 @@ interface PipeAction {
 }
 
 const parts = (schema: Schema): SchemaParts => schema
-const NO_PARTS: Partial<SchemaParts> = {}
 
 /** Transformations that change nothing when they are applied again, as a queued order's are. */
 const REPEATABLE = new Set([
@@ -151,26 +150,25 @@ export function unknownFields(
 }
 
 /**
- * The keys of a path into a value, with `*` in place of those that the schema does not name: keys of a record, and of objects
- * that may have any, are the sender's text.
+ * The keys that lead to a value, with `*` for each that its schema does not name, such as a record's: whoever sent the value
+ * made it up.
  */
-export function knownKeys(schema: Schema | undefined, path: readonly string[]): readonly string[] {
-  const [key, ...below] = path
+export function namedKeys(schema: Schema | undefined, keys: readonly string[]): readonly string[] {
+  const [key, ...below] = keys
   if (key === undefined) return []
-  const { pipe, entries, rest, item, items, value, wrapped, options } =
-    schema === undefined ? NO_PARTS : parts(schema)
-  if (pipe !== undefined) return knownKeys(pipe[0] as Schema, path)
-  if (wrapped !== undefined) return knownKeys(wrapped, path)
-  if (options !== undefined) {
-    const named = (options as readonly Schema[]).find((option) =>
-      Object.hasOwn(parts(option).entries ?? {}, key),
-    )
-    return knownKeys(named, path)
-  }
-  if (item !== undefined) return [key, ...knownKeys(item, below)]
-  if (items !== undefined) return [key, ...knownKeys(items[Number(key)], below)]
-  if (entries !== undefined && Object.hasOwn(entries, key)) return [key, ...knownKeys(entries[key], below)]
-  return ['*', ...knownKeys(rest ?? value, below)]
+  if (schema === undefined) return keys.map(() => '*')
+  const { pipe, entries, rest, item, items, value, wrapped, options } = parts(schema)
+  if (pipe !== undefined) return namedKeys(pipe[0] as Schema, keys)
+  if (wrapped !== undefined) return namedKeys(wrapped, keys)
+  if (options !== undefined) return namedKeys(optionWith(options as readonly Schema[], key), keys)
+  if (item !== undefined) return [key, ...namedKeys(item, below)]
+  if (items !== undefined) return [key, ...namedKeys(items[Number(key)], below)]
+  if (entries !== undefined && Object.hasOwn(entries, key)) return [key, ...namedKeys(entries[key], below)]
+  return ['*', ...namedKeys(rest ?? value, below)]
+}
+
+function optionWith(options: readonly Schema[], key: string): Schema | undefined {
+  return options.find((option) => Object.hasOwn(parts(option).entries ?? {}, key))
 }
 
 /** The first example that a field's schema gives, if it gives one. */

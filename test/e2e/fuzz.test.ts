@@ -24,6 +24,7 @@ import {
 } from '../support/fuzz.ts'
 import { startHost, type TestHost } from 'testkit/hostProcess'
 import { exchange } from 'testkit/rawHttp'
+import { codePoint } from '../support/cases.ts'
 import { testStorage, type TestStorage } from '../support/storage.ts'
 
 // Hostile input to the deployed app on a real host: over HTTP, including requests that no client sends, and over the queue.
@@ -195,7 +196,7 @@ const rawRequest = fc
       (text) => `${POST}Idempotency-Key: ${text}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
     ),
     hostileText.map((text) => `GET /api/order/${text} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`),
-    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc.string({ unit: codePoint, maxLength: 60 }),
   )
   .map((text) => Buffer.from(text))
 

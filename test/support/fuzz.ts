@@ -1,7 +1,5 @@
 import fc from 'fast-check'
-
-/** The number of cases of all fuzz tests together: `FUZZ_CASES`, or 20,000. */
-export const FUZZ_CASES = Number(process.env['FUZZ_CASES'] ?? 20_000)
+import { codePoint, FUZZ_CASES } from './cases.ts'
 
 /** The cases of each test. */
 export const CASES = {
@@ -75,7 +73,7 @@ const trickTexts = fc.oneof(
 /** Any text, often a hostile one. */
 export const hostileText = fc.oneof(
   trickTexts,
-  fc.string({ unit: 'binary', maxLength: 220 }),
+  fc.string({ unit: codePoint, maxLength: 220 }),
   fc.string({ unit: 'grapheme', maxLength: 220 }),
   fc.tuple(fc.string({ maxLength: 10 }), trickTexts).map((parts) => parts.join('')),
 )

@@ -1,6 +1,4 @@
-import { describe, expect, it, jest, test } from '@jest/globals'
-import host from '../../host.json' with { type: 'json' }
-import { maxDequeueCount } from '../../src/functions/maxDequeueCount.ts'
+import { expect, jest, test } from '@jest/globals'
 import { lazyStorage } from '../../src/storage/lazy.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
 
@@ -37,45 +35,6 @@ test('a failed load of storage is retried, and until then every operation fails 
   load.mockRejectedValueOnce(broken)
   await expect(records.read('a1')).rejects.toBe(broken)
   expect(await records.create(record)).toStrictEqual({ written: true })
-})
-
-describe('the last delivery', () => {
-  const name = 'AzureFunctionsJobHost__extensions__queues__maxDequeueCount'
-
-  // test/e2e/hostSettings.test.ts holds the same against a host.
-  it('is the one that host.json says, in any case, or the default', () => {
-    expect(maxDequeueCount({})).toBe(host.extensions.queues.maxDequeueCount)
-    expect(maxDequeueCount({}, { Extensions: { QUEUES: { maxdequeuecount: 7 } } })).toBe(7)
-    expect(maxDequeueCount({}, { extensions: { queues: { maxDequeueCount: '7' } } })).toBe(7)
-    for (const hostJson of [{}, { extensions: null }, { extensions: { queues: {} } }, []]) {
-      expect(maxDequeueCount({}, hostJson)).toBe(5)
-    }
-  })
-
-  it.each([
-    name,
-    name.replaceAll('__', ':'),
-    name.replace('__', ':'),
-    name.toUpperCase(),
-    name.toLowerCase(),
-  ])('is the one that the environment says: %s', (spelling) => {
-    expect(maxDequeueCount({ [spelling]: '3' })).toBe(3)
-    expect(maxDequeueCount({ [spelling]: ' 30 ' })).toBe(30)
-    expect(maxDequeueCount({ [spelling]: '0x1e' })).toBe(30)
-  })
-
-  it.each(['', 'many', '0', '-1', '1.5', '0x', '3 4'])(
-    'is not one that the host refuses to start with: %j',
-    (value) => {
-      expect(maxDequeueCount({ [name]: value })).toBe(10)
-      expect(maxDequeueCount({ [name]: value, [name.toUpperCase()]: '4' })).toBe(4)
-    },
-  )
-
-  it('is the earlier one of two spellings', () => {
-    expect(maxDequeueCount({ [name]: '3', [name.replaceAll('__', ':')]: '2' })).toBe(2)
-    expect(maxDequeueCount({ [name]: '2', [name.replaceAll('__', ':')]: '3' })).toBe(2)
-  })
 })
 
 test('the app loads outside a Functions host, where it registers nothing', async () => {

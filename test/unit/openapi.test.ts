@@ -5,6 +5,7 @@ import { openApiDocument } from '../../scripts/openapi.ts'
 import openapi from '../../src/http/openapi.json' with { type: 'json' }
 import { checkOrder, ORDER_ID } from '../../src/orders/order.ts'
 import { apiSchemas } from '../support/apiSchemas.ts'
+import { casesOf, codePoint } from '../support/cases.ts'
 
 test('src/http/openapi.json is up to date with the schemas and problems (else: npm run openapi)', () => {
   expect(openapi).toStrictEqual(JSON.parse(JSON.stringify(openApiDocument())))
@@ -37,7 +38,7 @@ describe('the schema of an order', () => {
   const text = fc.oneof(
     fc.string({ unit: character, maxLength: 12 }),
     fc.tuple(fc.constantFrom('x', '😀'), fc.integer({ min: 198, max: 202 })).map(([of, n]) => of.repeat(n)),
-    fc.string({ unit: 'binary', maxLength: 20 }),
+    fc.string({ unit: codePoint, maxLength: 20 }),
   )
   const item = fc.tuple(whiteSpace, text, whiteSpace).map((parts) => parts.join(''))
   const other = fc.constantFrom(null, true, 1, [], {})
@@ -60,6 +61,7 @@ describe('the schema of an order', () => {
     .map(([fields, n]) => (n === 0 ? { ...fields, colour: 'red' } : fields))
 
   test('takes what the app takes, and refuses what it refuses', () => {
+    const numRuns = casesOf(3000)
     let taken = 0
     fc.assert(
       fc.property(order, (input) => {
@@ -67,9 +69,9 @@ describe('the schema of an order', () => {
         if (takes) taken++
         expect(describedOrder(input)).toBe(takes)
       }),
-      { numRuns: 3000 },
+      { numRuns },
     )
-    expect(taken).toBeGreaterThan(300)
+    expect(taken).toBeGreaterThan(numRuns / 10)
   })
 
   test.each([[undefined], [null], [[]], ['widget'], [{}], [{ item: ' \n' }], [{ item: '\ud83d' }]])(

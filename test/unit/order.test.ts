@@ -1,7 +1,15 @@
 import { describe, expect, it, test } from '@jest/globals'
 import fc from 'fast-check'
-import { InvalidOrderError } from '../../src/orders/errors.ts'
-import { parseOrder, sameContent } from '../../src/orders/order.ts'
+import { InvalidOrderError, UnreadableRecordError } from '../../src/orders/errors.ts'
+import {
+  contentOf,
+  orderIdIn,
+  parseOrder,
+  parseRecord,
+  sameContent,
+  type StoredContent,
+} from '../../src/orders/order.ts'
+import { casesOf, codePoint } from '../support/cases.ts'
 
 function faultsOf(input: unknown) {
   try {
@@ -103,7 +111,7 @@ describe('any JSON value', () => {
     {
       id: fc.oneof(fc.stringMatching(/^[A-Za-z0-9_-]{0,66}$/), fc.jsonValue()),
       item: fc.oneof(
-        fc.string({ unit: 'binary', maxLength: 210 }),
+        fc.string({ unit: codePoint, maxLength: 210 }),
         fc.string({ maxLength: 210 }),
         fc.jsonValue(),
       ),
@@ -134,7 +142,7 @@ describe('any JSON value', () => {
           }
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: casesOf(3000) },
     )
   })
 })
@@ -143,4 +151,65 @@ test('two orders have the same content when item and quantity agree, whatever th
   expect(sameContent({ item: 'x', quantity: 1 }, { quantity: 1, item: 'x' })).toBe(true)
   expect(sameContent({ item: 'x', quantity: 1 }, { item: 'x', quantity: 2 })).toBe(false)
   expect(sameContent({ item: 'x', quantity: 1 }, { item: 'X', quantity: 1 })).toBe(false)
+})
+
+test('two orders have the same content when a number is written as -0 or 0, as JSON has it', () => {
+  expect(sameContent({ item: 'x', quantity: -0 }, { item: 'x', quantity: 0 })).toBe(true)
+})
+
+test('the content of an order is its content fields, in their order, and those alone that it has', () => {
+  const record = { status: 'accepted', quantity: 2, id: 'a1', item: 'x' } as const
+  expect(JSON.stringify(contentOf(record))).toBe('{"item":"x","quantity":2}')
+  expect(contentOf({ item: 'x' } as unknown as StoredContent)).toStrictEqual({ item: 'x' })
+})
+
+describe('the id in a message, whatever else is wrong with it', () => {
+  it.each([[{ id: 'a1' }], [{ id: 'a1', item: 7 }]])('%j has one', (input) => {
+    expect(orderIdIn(input)).toBe('a1')
+  })
+
+  it.each([
+    [undefined],
+    [null],
+    ['a1'],
+    [[]],
+    [{}],
+    [{ item: 'x' }],
+    [{ id: 1 }],
+    [{ id: null }],
+    [{ id: ['a1'] }],
+    [{ id: 'a 1' }],
+    [{ id: '' }],
+    [JSON.parse('{"__proto__":{"id":"a1"}}')],
+    [Object.create({ id: 'a1' })],
+  ])('%j has none', (input: unknown) => {
+    expect(orderIdIn(input)).toBeUndefined()
+  })
+})
+
+describe('a stored record', () => {
+  const stored = {
+    item: 'x',
+    quantity: 2,
+    status: 'processed',
+    message: 'm',
+    processedAt: '2026-01-02T12:00:00.000Z',
+  }
+
+  it('is read with its fields in one order, and without what else is stored', () => {
+    const { processedAt, ...rest } = stored
+    expect(JSON.stringify(parseRecord('a1', { processedAt, etag: 'e', ...rest, id: 'other' }))).toBe(
+      JSON.stringify({ id: 'a1', ...stored }),
+    )
+  })
+
+  it.each<[readonly string[], Record<string, unknown>]>([
+    [['status'], { ...stored, status: 'cancelled' }],
+    [['status'], {}],
+    [['message'], { ...stored, message: null }],
+    [['item', 'processedAt'], { ...stored, item: 1, processedAt: 'yesterday' }],
+    [['acceptedAt'], { ...stored, status: 'accepted' }],
+  ])('that cannot be read is an error that names the fields %j', (fields, record) => {
+    expect(() => parseRecord('a1', record)).toThrow(new UnreadableRecordError('a1', fields))
+  })
 })

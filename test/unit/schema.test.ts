@@ -195,33 +195,21 @@ test('unknown fields are found at any depth, all of them', () => {
   expect(unknownFields(order, [])).toStrictEqual([])
 })
 
-describe('the name of a field', () => {
-  it.each(['customer', '_a1', 'x'.repeat(255)])('may be %s', (name) => {
+describe('a content field can have any name', () => {
+  it.each(['a', 'A', '_', 'customer', 'line_2', 'x'.repeat(255)])('that a column can have: %s', (name) => {
     expect(() => {
       requireFieldName(name)
     }).not.toThrow()
   })
 
   it.each([
-    'id',
-    'Status',
-    'processedAt',
-    'PartitionKey',
-    'etag',
-    '',
-    '1a',
-    'a-b',
-    'é',
-    'x'.repeat(256),
-    'a\n',
-  ])('is refused when it is taken, or no column can have it: %j', (name) => {
+    ...['', '2', 'a-b', 'a b', 'é', 'a\n', 'x'.repeat(256)],
+    ...['id', 'status', 'message', 'acceptedAt', 'processedAt', 'ID'],
+    ...['PartitionKey', 'partitionKey', 'RowKey', 'Timestamp', 'etag'],
+  ])('but not %j', (name) => {
     expect(() => {
       requireFieldName(name)
-    }).toThrow(
-      new TypeError(
-        `An order cannot have a content field "${name}": the name is taken, or no column can have it.`,
-      ),
-    )
+    }).toThrow(`An order cannot have a content field "${name}": the name is taken, or no column can have it.`)
   })
 })
 

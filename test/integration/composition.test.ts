@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { connectionString, startAzurite, type Azurite } from 'testkit/azurite'
+import { startFaultProxy, type FaultProxy } from 'testkit/faultProxy'
+import host from '../../host.json' with { type: 'json' }
+import { parseRecord } from '../../src/orders/order.ts'
+import { testStorage, type TestStorage } from '../support/storage.ts'
+
+// The app as main.ts and composition.ts put it together, over the storage that the environment names.
+
+let azurite: Azurite
+let proxy: FaultProxy
+let behind: TestStorage
+const requests: string[] = []
+const before = process.env['AzureWebJobsStorage']
+
+beforeAll(async () => {
+  azurite = await startAzurite({})
+  const { blob, queue, table } = azurite.ports
+  proxy = await startFaultProxy({
+    upstreamPort: table,
+    choose: ({ method, path }) => {
+      requests.push(`${method} ${decodeURIComponent(path)}`)
+      return { kind: 'pass' }
+    },
+  })
+  behind = testStorage(azurite.connectionString)
+  process.env['AzureWebJobsStorage'] = connectionString({ blob, queue, table: proxy.port })
+}, 60_000)
+
+afterAll(async () => {
+  if (before === undefined) delete process.env['AzureWebJobsStorage']
+  else process.env['AzureWebJobsStorage'] = before
+  await proxy.close()
+  await azurite.stop()
+})
+
+test('the warm-up opens the connection to the table: it reads what no order can be', async () => {
+  const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined)
+  const { warmedUp } = await import('../../src/main.ts')
+  await warmedUp
+  warn.mockRestore()
+  expect(requests).toStrictEqual([expect.stringMatching(/^GET .*RowKey='warm up'/)])
+})
+
+test('an order without an id is stored under a new UUID, at the time it is placed', async () => {
+  const { service } = await import('../../src/composition.ts')
+  const begun = new Date().toISOString()
+  const placed = await service.place({ item: 'widget', quantity: 1 })
+  expect(placed.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  expect(placed.processedAt >= begun).toBe(true)
+  expect(placed.processedAt <= new Date().toISOString()).toBe(true)
+  expect(parseRecord(placed.id, (await behind.entity(placed.id)) ?? {})).toStrictEqual(placed)
+})
+
+test('an order is accepted for the queue', async () => {
+  const { service } = await import('../../src/composition.ts')
+  await service.accept({ id: 'accepted', item: 'widget', quantity: 1 })
+  const { peekedMessageItems } = await behind.orders.peekMessages()
+  expect(
+    peekedMessageItems.map(({ messageText }) => Buffer.from(messageText, 'base64').toString()),
+  ).toStrictEqual(['{"id":"accepted","item":"widget","quantity":1}'])
+})
+
+test('the queues are measured by one meter', async () => {
+  const { queueMeter } = await import('../../src/composition.ts')
+  const meter = await queueMeter()
+  expect((await meter.measure()).map(({ queue, depth }) => [queue, depth])).toStrictEqual([
+    ['orders', 1],
+    ['orders-poison', 0],
+  ])
+  expect(await queueMeter()).toBe(meter)
+})
+
+test('the last delivery is the one that host.json says', async () => {
+  const { maxDequeueCount } = await import('../../src/composition.ts')
+  expect(maxDequeueCount).toBe(host.extensions.queues.maxDequeueCount)
+})
