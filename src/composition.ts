@@ -24,6 +24,12 @@ export const queueMeter = once(async () => {
   return storageQueueMeter(process.env)
 })
 
+/** Empties the queues that no function consumes any more; loaded when it is first asked, and kept as the meter is. */
+export const queueDrain = once(async () => {
+  const { storageQueueDrain } = await import('./storage/queueDrain.ts')
+  return storageQueueDrain(process.env)
+})
+
 /** Maps what a handler throws to a problem. */
 export { withProblems } from './http/handler.ts'
 
