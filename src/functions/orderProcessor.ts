@@ -2,7 +2,7 @@ import type { InvocationContext, StorageQueueHandler } from '@azure/functions'
 import { ORDER_ID } from '../orders/order.ts'
 import type { QueuedMessage } from '../orders/queueDrain.ts'
 import type { OrderService } from '../orders/service.ts'
-import { orderDelivery } from './orderDelivery.ts'
+import { orderDelivery } from '../orderDelivery.ts'
 
 /**
  * Storage queue trigger on `orders`, and on each of the queues that orders are spread over: processes one queued order.

@@ -4,7 +4,7 @@ import { jsonLine } from '../jsonLine.ts'
 import type { QueueDrain } from '../orders/queueDrain.ts'
 import type { QueueMeter } from '../orders/queueMeter.ts'
 import type { OrderService } from '../orders/service.ts'
-import { orderDelivery } from './orderDelivery.ts'
+import { orderDelivery } from '../orderDelivery.ts'
 
 /** What the monitor works with. */
 export interface MonitorParts {

@@ -1,7 +1,7 @@
 import type { InvocationContext } from '@azure/functions'
-import { failureOf, logOrder } from '../log.ts'
-import type { QueuedMessage } from '../orders/queueDrain.ts'
-import type { OrderService } from '../orders/service.ts'
+import { failureOf, logOrder } from './log.ts'
+import type { QueuedMessage } from './orders/queueDrain.ts'
+import type { OrderService } from './orders/service.ts'
 
 /** Processes one delivery of a queue message and logs what became of it. When it throws, the message must stay on its queue. */
 export type DeliverOrder = (delivered: QueuedMessage, context: InvocationContext) => Promise<void>
