@@ -83,16 +83,22 @@ param functionKeysInKeyVault bool = false
 @maxValue(1000)
 param alwaysReadyHttpInstances int = 0
 
-@description('Instances kept warm for the queue processor. 0: none, a queued order may wait for a cold start.')
+@description('Instances kept warm for the processor of each queue. 0: none, a queued order may wait for a cold start.')
 @minValue(0)
 @maxValue(1000)
 param alwaysReadyProcessorInstances int = 0
 
 // https://learn.microsoft.com/cli/azure/functionapp/scale/config sets 5; the preview's minimum of 40 is gone.
-@description('On-demand instances that a group of functions (HTTP; the processor) scales out to. For HTTP the platform may exceed it for a while.')
+@description('On-demand instances that a group of functions (HTTP; the processor of each queue) scales out to. For HTTP the platform may exceed it for a while.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstances int = 40
+
+// src/storage/names.ts has the same maximum.
+@description('Queues that orders are spread over by their ids. 1: all orders take the queue orders, which is always there.')
+@minValue(1)
+@maxValue(32)
+param orderQueues int = 1
 
 @description('Memory of an instance in MB; CPU comes in proportion.')
 @allowed([512, 2048, 4096])
@@ -183,6 +189,7 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     redundancy: storageRedundancy
+    orderQueues: orderQueues
     // A running app that is not in the network yet would lose its storage: closeStorage follows it.
     publicNetworkAccess: !(vnetEnabled && vnetJoined)
   }
@@ -220,6 +227,7 @@ module roles 'modules/roles.bicep' = {
     storageAccountName: names.storageAccount
     applicationInsightsName: names.applicationInsights
     keyVaultName: functionKeysInKeyVault ? names.keyVault : ''
+    orderQueues: orderQueues
   }
   dependsOn: [identity, deploymentIdentity, monitoring, storage, keyVault]
 }
@@ -242,6 +250,7 @@ module app 'modules/app.bicep' = {
     alwaysReadyHttpInstances: alwaysReadyHttpInstances
     alwaysReadyProcessorInstances: alwaysReadyProcessorInstances
     maximumInstances: maximumInstances
+    orderQueues: orderQueues
     instanceMemoryMB: instanceMemoryMB
     httpConcurrency: httpConcurrency
   }
@@ -258,6 +267,7 @@ module closeStorage 'modules/storage.bicep' = if (vnetEnabled && !vnetJoined) {
     location: location
     tags: tags
     redundancy: storageRedundancy
+    orderQueues: orderQueues
     publicNetworkAccess: false
   }
   dependsOn: [app]

@@ -19,6 +19,7 @@ param functionKeysInKeyVault = bool(setting(readEnvironmentVariable('FUNCTION_KE
 param alwaysReadyHttpInstances = int(setting(readEnvironmentVariable('ALWAYS_READY_HTTP_INSTANCES', ''), '0'))
 param alwaysReadyProcessorInstances = int(setting(readEnvironmentVariable('ALWAYS_READY_PROCESSOR_INSTANCES', ''), '0'))
 param maximumInstances = int(setting(readEnvironmentVariable('MAXIMUM_INSTANCES', ''), '40'))
+param orderQueues = int(setting(readEnvironmentVariable('ORDER_QUEUES', ''), '1'))
 param instanceMemoryMB = any(int(setting(readEnvironmentVariable('INSTANCE_MEMORY_MB', ''), '2048')))
 param httpConcurrency = int(setting(readEnvironmentVariable('HTTP_CONCURRENCY', ''), '16'))
 param logRetentionDays = int(setting(readEnvironmentVariable('LOG_RETENTION_DAYS', ''), '30'))

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
 import { storageClients } from '../src/storage/azure.ts'
-import { StorageSettingsError } from '../src/storage/connection.ts'
+import { StorageSettingsError } from '../src/storage/settingsError.ts'
 import { exportOrders } from './orders/export.ts'
 import { restoreOrders } from './orders/restore.ts'
 import { OrdersCommandError, type Work } from './orders/work.ts'

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { storageClients } from '../src/storage/azure.ts'
-import { StorageSettingsError } from '../src/storage/connection.ts'
+import { StorageSettingsError } from '../src/storage/settingsError.ts'
 import { drop, keep, list, redrive, type Work } from './poison/commands.ts'
 import type { Selection } from './poison/selection.ts'
 import { PoisonCommandError } from './poison/session.ts'

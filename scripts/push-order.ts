@@ -4,15 +4,16 @@ import { SingleBar } from 'cli-progress'
 import { InvalidOrderError } from '../src/orders/errors.ts'
 import { parseOrder } from '../src/orders/order.ts'
 import { azureStorage } from '../src/storage/azure.ts'
-import { StorageSettingsError } from '../src/storage/connection.ts'
+import { StorageSettingsError } from '../src/storage/settingsError.ts'
 import { byteLines } from './byteLines.ts'
 import { printable } from './poison/printable.ts'
 import { SettingsFileError, storageSettings } from './settings.ts'
 
-const USAGE = `npm run push-order -- '{"item":"widget"}' …     pushes orders onto the queue "orders"
-npm run push-order -- --raw 'any text' …        pushes texts unchanged
+const USAGE = `npm run push-order -- '{"item":"widget"}' …     pushes orders onto the queue
+npm run push-order -- --raw 'any text' …        pushes texts unchanged, onto "orders"
 npm run push-order < orders.jsonl               reads standard input, one order per line
 
+The queue is "orders"; with the setting ORDER_QUEUES, it is the one that the order's id belongs to.
 Prints the id of each order. An order without an id gets a new one. Input is UTF-8; with --raw, any bytes.
 A line that cannot be pushed is reported with its number and skipped; the exit code is then 1.
 The storage is the one in local.settings.json; environment variables take precedence.`
@@ -86,12 +87,12 @@ function faultsOf(order: unknown): string | undefined {
 }
 
 interface Sender {
-  send(message: Uint8Array): Promise<void>
+  send(message: Uint8Array, orderId?: string): Promise<void>
 }
 
 async function push(message: Message, queue: Sender): Promise<void> {
   try {
-    await queue.send(message.bytes)
+    await queue.send(message.bytes, message.id)
   } catch (error) {
     const { code } = error as { code?: unknown }
     const hint = code === 'ECONNREFUSED' || code === 'REQUEST_SEND_ERROR' ? ' Is "npm start" running?' : ''

@@ -15,7 +15,9 @@ import {
   whoAnswers,
   type Azurite,
 } from 'testkit/azurite'
-import { storageConnection, StorageSettingsError } from '../src/storage/connection.ts'
+import { storageConnection } from '../src/storage/connection.ts'
+import { orderQueueCount } from '../src/storage/queueCount.ts'
+import { StorageSettingsError } from '../src/storage/settingsError.ts'
 import { bundleOptions, DEVELOPMENT_FOLDER, removeStaleOutput, ROOT } from './build.ts'
 import { prepareDevelopmentApp } from './developmentApp.ts'
 import { whenNpmIsGone } from './npmProcess.ts'
@@ -191,6 +193,15 @@ async function ensureAzurite(settings: AppSettings, signal: AbortSignal): Promis
   return azurite
 }
 
+/** The app would not load with a number of queues that is not allowed. */
+function requireQueueCount({ environment }: AppSettings): void {
+  try {
+    orderQueueCount(environment)
+  } catch (error) {
+    throw error instanceof StorageSettingsError ? new StartError(error.message) : error
+  }
+}
+
 /** Empty if the app uses an identity, or no storage at all. */
 function storageConnectionString({ environment }: AppSettings): string {
   try {
@@ -308,6 +319,7 @@ async function run(options: Options, interruption: Interruption): Promise<number
     console.log('Settings: created local.settings.json from local.settings.json.example')
   }
   const settings = await hostSettings()
+  requireQueueCount(settings)
   const port = options.port ?? (settings.localHttpPort || DEFAULT_PORT) // eslint-disable-line @typescript-eslint/prefer-nullish-coalescing
   await requireFreePort(port)
   const key =

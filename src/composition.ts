@@ -20,8 +20,14 @@ export const maxDequeueCount = hostMaxDequeueCount(process.env)
 
 /** Measures what lies in the queues; loaded when it is first asked, with clients and a credential that it keeps. */
 export const queueMeter = once(async () => {
-  const { storageQueueMeter } = await import('./storage/queueMeter.ts')
+  const { storageQueueMeter } = await import('./storage/queueMonitoring.ts')
   return storageQueueMeter(process.env)
+})
+
+/** Empties the queues that no function consumes any more; loaded when it is first asked, and kept as the meter is. */
+export const queueDrain = once(async () => {
+  const { storageQueueDrain } = await import('./storage/queueMonitoring.ts')
+  return storageQueueDrain(process.env)
 })
 
 /** Maps what a handler throws to a problem. */

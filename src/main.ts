@@ -2,7 +2,8 @@ import { app } from '@azure/functions'
 import { helloHandler } from './functions/hello.ts'
 import { background, http, loadedHttp, warmUp } from './handlers.ts'
 import { greet } from './orders/greeting.ts'
-import { ORDERS_QUEUE, STORAGE_CONNECTION } from './storage/names.ts'
+import { numberedQueues, ORDERS_QUEUE, STORAGE_CONNECTION } from './storage/names.ts'
+import { orderQueueCount } from './storage/queueCount.ts'
 
 // What the host is told when an instance starts: which functions there are. What they do is loaded when the worker is idle, and
 // at the latest by the first call, each from its file in functions/. Nothing else may be imported here but what `hello` needs,
@@ -39,21 +40,27 @@ app.http('orderStatus', {
 // https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Description/FunctionMetadata.cs
 const asBytes = { dataType: 'binary' }
 
-app.storageQueue('orderProcessor', {
-  queueName: ORDERS_QUEUE,
+const orderProcessor = {
   connection: STORAGE_CONNECTION,
   ...asBytes,
   handler: background(async ({ service, maxDequeueCount }) =>
     (await import('./functions/orderProcessor.ts')).orderProcessorHandler(service, maxDequeueCount),
   ),
-})
+}
+
+app.storageQueue('orderProcessor', { queueName: ORDERS_QUEUE, ...orderProcessor })
+
+// The same for each of the queues that orders are spread over (docs/scaling.md, "Queues by id").
+for (const [number, queueName] of numberedQueues(orderQueueCount(process.env)).entries()) {
+  app.storageQueue(`orderProcessor${number}`, { queueName, ...orderProcessor })
+}
 
 // What lies in the queues: every five minutes, so that an alert that looks back 15 minutes sees three measurements
 // (infra/modules/alerts.bicep).
 app.timer('queueMonitor', {
   schedule: '0 */5 * * * *',
-  handler: background(async ({ queueMeter }) =>
-    (await import('./functions/queueMonitor.ts')).queueMonitorHandler(queueMeter),
+  handler: background(async (parts) =>
+    (await import('./functions/queueMonitor.ts')).queueMonitorHandler(parts),
   ),
 })
 

@@ -34,8 +34,8 @@ var burn = loadTextContent('../queries/slo-burn.kql')
 var rules = [
   {
     name: 'orders-poisoned'
-    displayName: 'Orders: messages lie on orders-poison'
-    description: 'At the last measurement there were messages on orders-poison. Look: npm run poison -- list'
+    displayName: 'Orders: messages lie on a poison queue'
+    description: 'At the last measurement there were messages on a poison queue. Look: npm run poison -- list'
     severity: 1
     query: '${queues}\n${loadTextContent('../queries/poison-depth.kql')}'
     measure: 'depth'

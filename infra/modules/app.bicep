@@ -39,11 +39,14 @@ param siteUpdateStrategy string
 @description('Instances kept warm for the HTTP functions.')
 param alwaysReadyHttpInstances int
 
-@description('Instances kept warm for the queue processor.')
+@description('Instances kept warm for the processor of each queue.')
 param alwaysReadyProcessorInstances int
 
 @description('The most instances the app scales out to.')
 param maximumInstances int
+
+@description('Queues that orders are spread over by their ids. 1: all orders take the queue orders.')
+param orderQueues int
 
 @description('Memory of an instance in MB.')
 param instanceMemoryMB int
@@ -54,10 +57,16 @@ param httpConcurrency int
 // All HTTP functions scale together; a queue function scales by itself.
 // https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#per-function-scaling
 var alwaysReady = filter(
-  [
-    { name: 'http', instanceCount: alwaysReadyHttpInstances }
-    { name: 'function:orderProcessor', instanceCount: alwaysReadyProcessorInstances }
-  ],
+  concat(
+    [
+      { name: 'http', instanceCount: alwaysReadyHttpInstances }
+      { name: 'function:orderProcessor', instanceCount: alwaysReadyProcessorInstances }
+    ],
+    map(range(0, orderQueues == 1 ? 0 : orderQueues), number => {
+      name: 'function:orderProcessor${number}'
+      instanceCount: alwaysReadyProcessorInstances
+    })
+  ),
   group => group.instanceCount > 0
 )
 
@@ -136,7 +145,12 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
 
   resource settings 'config' = {
     name: 'appsettings'
-    properties: union(storageSettings, telemetrySettings, empty(keyVaultName) ? {} : keyVaultSettings)
+    properties: union(
+      storageSettings,
+      { ORDER_QUEUES: string(orderQueues) },
+      telemetrySettings,
+      empty(keyVaultName) ? {} : keyVaultSettings
+    )
   }
 }
 

@@ -1,6 +1,8 @@
 // What the two identities may do, each role on the one resource it is needed for, and no other.
 // Ids: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 
+import { numberedQueues } from '../settings.bicep'
+
 @description('Name of the managed identity the app runs as.')
 param identityName string
 
@@ -15,6 +17,9 @@ param applicationInsightsName string
 
 @description('Name of the key vault that has the function keys. Empty: they are in the storage account.')
 param keyVaultName string
+
+@description('Queues that orders are spread over by their ids. 1: all orders take the queue orders.')
+param orderQueues int
 
 var roles = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
@@ -65,6 +70,18 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
     resource poison 'queues' existing = {
       name: 'orders-poison'
     }
+
+    resource numbered 'queues' existing = [
+      for name in numberedQueues(orderQueues): {
+        name: name
+      }
+    ]
+
+    resource numberedPoison 'queues' existing = [
+      for name in numberedQueues(orderQueues): {
+        name: '${name}-poison'
+      }
+    ]
   }
 
   resource tables 'tableServices' existing = {
@@ -102,7 +119,24 @@ resource receiveAndSendOrders 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }
 
-// The app and the host put messages there, and queueMonitor measures it: depth, and age by a peek. Neither can receive or
+// The same for the queues that orders are spread over. The role on a queue stays when their number becomes smaller: queueMonitor
+// empties that queue.
+resource receiveAndSendNumbered 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, i) in numberedQueues(orderQueues): {
+    scope: account::queues::numbered[i]
+    name: guid(account::queues::numbered[i].id, identity.id, roles.storageQueueDataContributor)
+    properties: {
+      principalId: identity.properties.principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        roles.storageQueueDataContributor
+      )
+    }
+  }
+]
+
+// The app and the host put messages on orders-poison, and the host on the poison queue of a numbered one. Neither can receive or
 // delete one: only operators do, as themselves (docs/operations.md).
 resource sendPoison 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: account::queues::poison
@@ -117,9 +151,26 @@ resource sendPoison 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-resource measurePoison 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: account::queues::poison
-  name: guid(account::queues::poison.id, identity.id, roles.storageQueueDataReader)
+resource sendNumberedPoison 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, i) in numberedQueues(orderQueues): {
+    scope: account::queues::numberedPoison[i]
+    name: guid(account::queues::numberedPoison[i].id, identity.id, roles.storageQueueDataMessageSender)
+    properties: {
+      principalId: identity.properties.principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        roles.storageQueueDataMessageSender
+      )
+    }
+  }
+]
+
+// queueMonitor lists the queues, since a smaller number of them may have left one behind with messages, and measures each: depth,
+// and age by a peek. Listing needs queues/read on the account; Reader is the least built-in role that has it.
+resource measureQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: account
+  name: guid(account.id, identity.id, roles.storageQueueDataReader)
   properties: {
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'

@@ -1,5 +1,7 @@
 // One storage account: the orders (table and queues) and the Functions host's own blobs.
 
+import { numberedQueues } from '../settings.bicep'
+
 @description('Name of the storage account.')
 @minLength(3)
 @maxLength(24)
@@ -13,6 +15,9 @@ param tags object
 
 @description('Copies of the orders: in one zone (LRS), in three zones of the region (ZRS), or in a second region too (GRS, GZRS).')
 param redundancy string
+
+@description('Queues that orders are spread over by their ids. 1: all orders take the queue orders.')
+param orderQueues int
 
 @description('False: reachable through private endpoints only.')
 param publicNetworkAccess bool
@@ -78,6 +83,21 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
     resource poison 'queues' = {
       name: 'orders-poison'
     }
+
+    // With a smaller number the others stay, messages and roles included: a deployment deletes nothing that it does not name, and
+    // queueMonitor empties them (docs/scaling.md).
+    resource numbered 'queues' = [
+      for name in numberedQueues(orderQueues): {
+        name: name
+      }
+    ]
+
+    // Where the host puts copies of its own.
+    resource numberedPoison 'queues' = [
+      for name in numberedQueues(orderQueues): {
+        name: '${name}-poison'
+      }
+    ]
   }
 
   resource tables 'tableServices' = {

@@ -111,7 +111,7 @@ var queueLength = {
     chartId: guid(account.id, 'queue-length')
     size: 0
     chartType: 2
-    title: 'Messages on both queues, hourly'
+    title: 'Messages on all queues, hourly'
     resourceType: 'microsoft.storage/storageaccounts'
     resourceIds: [account.id]
     metricScope: 0

@@ -10,11 +10,12 @@ export interface Entry {
 
 const MAX_REASON_LENGTH = 300
 
-const HEADINGS = ['MESSAGE', 'ORDER', 'INSERTED', 'EXPIRES', 'RECEIVED', 'TODAY', 'WHY']
+const HEADINGS = ['QUEUE', 'MESSAGE', 'ORDER', 'INSERTED', 'EXPIRES', 'RECEIVED', 'TODAY', 'WHY']
 
 /** The entries in columns under headings, a line each. With `full`, each line ends in the message's whole text. */
 export function columns(entries: readonly Entry[], full: boolean): readonly string[] {
   const rows = entries.map(({ message, diagnosis }) => [
+    message.queue,
     printable(message.messageId),
     diagnosis.orderId ?? '-',
     time(message.insertedAt),
@@ -36,8 +37,9 @@ export function columns(entries: readonly Entry[], full: boolean): readonly stri
 
 /** An entry as a line of JSON. With `full`, with its content: as text, and byte for byte as Base64. */
 export function jsonLine({ message, diagnosis }: Entry, full: boolean): string {
-  const { messageId, insertedAt, expiresAt, dequeueCount, bytes } = message
+  const { queue, messageId, insertedAt, expiresAt, dequeueCount, bytes } = message
   return printableJson({
+    queue,
     messageId,
     orderId: diagnosis.orderId ?? null,
     insertedAt,

@@ -1,9 +1,19 @@
-import { RestError, type DequeuedMessageItem, type QueueClient } from '@azure/storage-queue'
+import {
+  RestError,
+  type DequeuedMessageItem,
+  type QueueClient,
+  type QueueServiceClient,
+} from '@azure/storage-queue'
+import { base64Bytes, isCopiable } from '../../src/storage/base64.ts'
+import { POISON_QUEUE } from '../../src/storage/names.ts'
+import { ownQueues } from '../../src/storage/ownQueues.ts'
 import { concurrently } from './concurrently.ts'
-import { storageCall } from './storageCall.ts'
+import { STORAGE_CALL_MS, storageCall } from './storageCall.ts'
 
-/** A message on `orders-poison`. */
+/** A message on a poison queue. */
 export interface PoisonMessage {
+  /** The poison queue that it is on. */
+  readonly queue: string
   /** The queue message's own id. */
   readonly messageId: string
   /** The text as it lies in the queue. */
@@ -17,7 +27,7 @@ export interface PoisonMessage {
   readonly dequeueCount: number
 }
 
-/** The poison queue, while one command works on it. */
+/** The poison queues, or one of them, while one command works on them. */
 export interface PoisonQueue {
   /** How many messages there were at the start, those that others hold included. */
   readonly total: number
@@ -26,7 +36,7 @@ export interface PoisonQueue {
    * while the command runs, its own copies among them, are passed over: a loop through the app would never end.
    */
   batches(): AsyncGenerator<readonly PoisonMessage[]>
-  /** Puts a message at the end of the queue again, never to expire, with the same bytes. */
+  /** Puts a message at the end of `orders-poison`, never to expire, with the same bytes. */
   keep(message: PoisonMessage): Promise<void>
   /** Deletes a message. Answers false when somebody else has it now, or it is gone. */
   remove(message: PoisonMessage): Promise<boolean>
@@ -41,7 +51,43 @@ const BATCH = 32
 const NEVER = Date.UTC(9999, 0)
 
 /**
- * Opens the poison queue.
+ * Opens `orders-poison`, and the poison queues that the host has made for numbered queues, as one.
+ *
+ * @throws StorageTroubleError
+ */
+export async function openPoisonQueue(
+  queues: QueueServiceClient,
+  holdSeconds: number,
+  stopped: () => boolean,
+): Promise<PoisonQueue> {
+  const { poison } = await storageCall(`open ${POISON_QUEUE}`, () => ownQueues(queues, STORAGE_CALL_MS))
+  const byName = new Map<string, PoisonQueue>()
+  for (const name of poison) {
+    byName.set(name, await openOne(queues.getQueueClient(name), holdSeconds, stopped))
+  }
+  const opened = [...byName.values()]
+  return {
+    total: opened.reduce((sum, { total }) => sum + total, 0),
+    async *batches() {
+      for (const queue of opened) yield* queue.batches()
+    },
+    async keep(message) {
+      if (message.queue !== POISON_QUEUE) {
+        await storageCall(`create ${POISON_QUEUE}`, (abortSignal) =>
+          queues.getQueueClient(POISON_QUEUE).createIfNotExists({ abortSignal }),
+        )
+      }
+      await byName.get(POISON_QUEUE)?.keep(message)
+    },
+    remove: async (message) => (await byName.get(message.queue)?.remove(message)) ?? false,
+    async release() {
+      for (const queue of opened) await queue.release()
+    },
+  }
+}
+
+/**
+ * Opens one poison queue.
  *
  * Storage lets nobody read a whole queue: a peek sees its first 32 messages. So messages are *received*, which hides
  * each for `holdSeconds` and changes nothing else but its dequeue count, and made visible again at the end. Killed
@@ -49,12 +95,12 @@ const NEVER = Date.UTC(9999, 0)
  *
  * @throws StorageTroubleError
  */
-export async function openPoisonQueue(
+async function openOne(
   queue: QueueClient,
   holdSeconds: number,
   stopped: () => boolean,
 ): Promise<PoisonQueue> {
-  const start = await storageCall('open orders-poison', (abortSignal) =>
+  const start = await storageCall(`open ${queue.name}`, (abortSignal) =>
     queue.getProperties({ abortSignal }).catch(unlessMissing),
   )
   // The queue's own clock, and in its own whole seconds.
@@ -69,7 +115,7 @@ export async function openPoisonQueue(
       let repeated = 0
       // Messages that are held for longer than the hold time come by again. All of them in a row: nothing new is left.
       while (start !== undefined && !stopped() && repeated <= receipts.size) {
-        const items = await storageCall('read orders-poison', async (abortSignal) => {
+        const items = await storageCall(`read ${queue.name}`, async (abortSignal) => {
           const options = { numberOfMessages: BATCH, visibilityTimeout: holdSeconds, abortSignal }
           return (await queue.receiveMessages(options)).receivedMessageItems
         })
@@ -81,13 +127,13 @@ export async function openPoisonQueue(
           receipts.set(messageId, popReceipt)
         }
         const old = fresh.filter(({ insertedOn }) => insertedOn.getTime() <= startedAt.getTime())
-        if (old.length > 0) yield old.map(toMessage)
+        if (old.length > 0) yield old.map((item) => toMessage(queue.name, item))
       }
     },
 
     async keep({ text, bytes }) {
       const copy = bytes === undefined ? text : Buffer.from(bytes).toString('base64')
-      const { messageId } = await storageCall('put a copy on orders-poison', (abortSignal) =>
+      const { messageId } = await storageCall(`put a copy on ${queue.name}`, (abortSignal) =>
         queue.sendMessage(copy, { messageTimeToLive: -1, abortSignal }),
       )
       seen.add(messageId)
@@ -97,7 +143,7 @@ export async function openPoisonQueue(
       const receipt = receipts.get(messageId)
       if (receipt === undefined) return false
       receipts.delete(messageId)
-      return storageCall('delete a message from orders-poison', (abortSignal) =>
+      return storageCall(`delete a message from ${queue.name}`, (abortSignal) =>
         queue.deleteMessage(messageId, receipt, { abortSignal }).then(() => true, unlessGone),
       )
     },
@@ -107,7 +153,7 @@ export async function openPoisonQueue(
       receipts.clear()
       // About in the order in which they came: that is the order in which they are seen next time.
       await concurrently(held, async ([messageId, receipt]) => {
-        await storageCall('make a message of orders-poison visible again', (abortSignal) =>
+        await storageCall(`make a message of ${queue.name} visible again`, (abortSignal) =>
           queue.updateMessage(messageId, receipt, undefined, 0, { abortSignal }).then(() => true, unlessGone),
         )
       })
@@ -115,33 +161,21 @@ export async function openPoisonQueue(
   }
 }
 
-/**
- * Whether a copy of the message is known to have its bytes. A carriage return in a text that is not Base64 reaches us
- * as a reference (`&#xD;`) that the client library leaves as it is, and would be written as those five characters.
- */
+/** Whether a copy of the message is known to have its bytes. */
 export function canBeCopied({ text, bytes }: PoisonMessage): boolean {
-  return bytes !== undefined || !/\r|&#(?:x[0-9a-f]+|\d+);/i.test(text)
+  return bytes !== undefined || isCopiable(text)
 }
 
-function toMessage(item: DequeuedMessageItem): PoisonMessage {
+function toMessage(queue: string, item: DequeuedMessageItem): PoisonMessage {
   return {
+    queue,
     messageId: item.messageId,
     text: item.messageText,
-    bytes: decoded(item.messageText),
+    bytes: base64Bytes(item.messageText),
     insertedAt: item.insertedOn,
     expiresAt: item.expiresOn.getTime() >= NEVER ? undefined : item.expiresOn,
     dequeueCount: item.dequeueCount - 1,
   }
-}
-
-/**
- * What the host makes of a text: .NET reads Base64 with white space in it.
- * https://learn.microsoft.com/dotnet/api/system.convert.frombase64string
- */
-function decoded(text: string): Uint8Array | undefined {
-  const compact = text.replaceAll(/[ \t\r\n]|&#xD;/gi, '')
-  const valid = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(compact)
-  return valid ? Buffer.from(compact, 'base64') : undefined
 }
 
 // https://learn.microsoft.com/rest/api/storageservices/queue-service-error-codes

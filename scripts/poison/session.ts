@@ -54,8 +54,9 @@ export async function withPoisonQueue<T>(
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
 
-  const queue = await openPoisonQueue(clients.poison, holdSeconds, () => stopping)
-  const queues = storageOrderQueues(clients, STORAGE_CALL_MS)
+  const queue = await openPoisonQueue(clients.queues, holdSeconds, () => stopping)
+  // `orders` is consumed whatever the app's settings are: nothing that is redriven can be missed.
+  const queues = storageOrderQueues(clients.queues, 1, STORAGE_CALL_MS)
   const diagnosis = diagnoser(tableOrderRecords(clients.table, STORAGE_CALL_MS))
   const diagnose = async (message: PoisonMessage) => ({ message, diagnosis: await diagnosis(message) })
 

@@ -30,8 +30,11 @@ export interface OrderRecords {
 
 /** Port: the queues. Every call ends in bounded time. What is sent never expires. */
 export interface OrderQueues {
-  /** Puts a message on `orders`. Throws unless it is known to be there. */
-  send(message: Uint8Array): Promise<void>
+  /**
+   * Puts a message on the queue of its order, or on `orders` when the order's id is not known. Throws unless it is known to be
+   * there.
+   */
+  send(message: Uint8Array, orderId?: string): Promise<void>
   /** Puts a message, byte for byte, on `orders-poison`. Throws unless it is known to be there. */
   poison(message: Uint8Array): Promise<void>
 }

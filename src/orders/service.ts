@@ -156,7 +156,8 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
 
   async function enqueue(order: Order): Promise<void> {
     try {
-      await queues.send(new TextEncoder().encode(JSON.stringify({ id: order.id, ...contentOf(order) })))
+      const message = new TextEncoder().encode(JSON.stringify({ id: order.id, ...contentOf(order) }))
+      await queues.send(message, order.id)
     } catch (cause) {
       throw new StorageUnavailableError(order.id, cause)
     }

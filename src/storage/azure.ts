@@ -1,17 +1,17 @@
 import { TableClient } from '@azure/data-tables'
-import type { QueueClient } from '@azure/storage-queue'
+import type { QueueServiceClient } from '@azure/storage-queue'
 import { storageAccess, type StorageAccess } from './access.ts'
 import type { OrderStorage } from '../orders/ports.ts'
 import { lazyStorage } from './lazy.ts'
 import { ORDERS_TABLE } from './names.ts'
+import { orderQueueCount } from './queueCount.ts'
 import { tableOrderRecords } from './tables.ts'
 import { RETRIES } from './timeout.ts'
 
-/** The clients of the app's own table and queues. */
+/** The clients of the app's own table, and of the account's queues. */
 export interface StorageClients {
   readonly table: TableClient
-  readonly orders: QueueClient
-  readonly poison: QueueClient
+  readonly queues: QueueServiceClient
 }
 
 /**
@@ -21,8 +21,8 @@ export interface StorageClients {
  */
 export async function storageClients(environment: NodeJS.ProcessEnv): Promise<StorageClients> {
   const access = await storageAccess(environment)
-  const { queueClients } = await import('./queues.ts')
-  return { table: tableClient(access), ...queueClients(access) }
+  const { queueService } = await import('./queues.ts')
+  return { table: tableClient(access), queues: queueService(access) }
 }
 
 /**
@@ -33,10 +33,11 @@ export async function storageClients(environment: NodeJS.ProcessEnv): Promise<St
  */
 export async function azureStorage(environment: NodeJS.ProcessEnv): Promise<OrderStorage> {
   const access = await storageAccess(environment)
+  const count = orderQueueCount(environment)
   const records = tableOrderRecords(tableClient(access))
   const { queues } = lazyStorage(async () => {
-    const { queueClients, storageOrderQueues } = await import('./queues.ts')
-    return { records, queues: storageOrderQueues(queueClients(access)) }
+    const { queueService, storageOrderQueues } = await import('./queues.ts')
+    return { records, queues: storageOrderQueues(queueService(access), count) }
   })
   return { records, queues }
 }

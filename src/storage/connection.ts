@@ -1,5 +1,6 @@
 import { settingValues } from '../settings.ts'
 import { STORAGE_CONNECTION } from './names.ts'
+import { StorageSettingsError } from './settingsError.ts'
 
 /** How storage is reached: with a connection string (locally, Azurite), or as the identity the app runs under. */
 export type StorageConnection =
@@ -11,11 +12,6 @@ export type StorageConnection =
       /** Client id of a user-assigned managed identity; without it, the system-assigned one. */
       readonly clientId?: string
     }
-
-/** The settings don't say how to reach storage. */
-export class StorageSettingsError extends Error {
-  override readonly name = 'StorageSettingsError'
-}
 
 /**
  * Reads the settings that the Functions host itself reads, so that one configuration serves both.

@@ -21,7 +21,7 @@ export function lazyStorage(load: () => Promise<OrderStorage>): OrderStorage {
       replace: (record, etag) => write((records) => records.replace(record, etag)),
     },
     queues: {
-      send: async (message) => (await storage()).queues.send(message),
+      send: async (message, orderId) => (await storage()).queues.send(message, orderId),
       poison: async (message) => (await storage()).queues.poison(message),
     },
   }

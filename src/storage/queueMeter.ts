@@ -1,7 +1,8 @@
 import { RestError, type QueueClient } from '@azure/storage-queue'
 import type { QueueMeasurement, QueueMeter } from '../orders/queueMeter.ts'
 import { storageAccess } from './access.ts'
-import { queueClients } from './queues.ts'
+import { ownQueues } from './ownQueues.ts'
+import { queueService } from './queues.ts'
 import { withinTime } from './timeout.ts'
 
 /** As many as storage shows at a time: https://learn.microsoft.com/rest/api/storageservices/peek-messages */
@@ -17,8 +18,13 @@ const PEEKED = 32
  * @throws StorageSettingsError
  */
 export async function storageQueueMeter(environment: NodeJS.ProcessEnv): Promise<QueueMeter> {
-  const clients = Object.values(queueClients(await storageAccess(environment)))
-  return { measure: () => Promise.all(clients.map(measurement)) }
+  const service = queueService(await storageAccess(environment))
+  return {
+    async measure() {
+      const { orders, poison } = await ownQueues(service)
+      return Promise.all([...orders, ...poison].map((name) => measurement(service.getQueueClient(name))))
+    },
+  }
 }
 
 async function measurement(client: QueueClient): Promise<QueueMeasurement> {

@@ -349,6 +349,15 @@ onLinux('npm start', () => {
     await nothingIsLeft(npmStart)
   })
 
+  it('refuses a number of queues that is not allowed, and says which are', async () => {
+    const npmStart = await start([], undefined, { ORDER_QUEUES: '33' })
+    await npmStart.ended
+    expect(npmStart.child.exitCode).toBe(1)
+    expect(npmStart.output()).toMatch(/^ORDER_QUEUES is "33". Set it to a whole number from 1 to 32,/m)
+    expect(npmStart.output()).not.toMatch(/^ {4}at /m)
+    await nothingIsLeft(npmStart)
+  })
+
   it('says what to do when func-local is not built', async () => {
     const settings = path.join(clone, 'node_modules')
     await rm(settings)

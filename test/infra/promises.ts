@@ -1,7 +1,17 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-argument -- the shape of these documents is Azure's: a check that misses what it reads has found a fault */
 import { logLine } from '../../src/log.ts'
 import { storageConnection } from '../../src/storage/connection.ts'
-import { ORDERS_QUEUE, ORDERS_TABLE, POISON_QUEUE, STORAGE_CONNECTION } from '../../src/storage/names.ts'
+import {
+  MOST_QUEUES,
+  numberedQueues,
+  ORDERS_QUEUE,
+  ORDERS_TABLE,
+  POISON_QUEUE,
+  poisonQueueOf,
+  QUEUES_SETTING,
+  STORAGE_CONNECTION,
+} from '../../src/storage/names.ts'
+import { orderQueueCount } from '../../src/storage/queueCount.ts'
 import { PACKAGE_FILES } from '../../scripts/package.ts'
 import {
   ofType,
@@ -43,12 +53,19 @@ const ZONE_GROUP = 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups'
 const ROLES = [
   'Storage Queue Data Contributor on queues/orders',
   'Storage Queue Data Message Sender on queues/orders-poison',
-  'Storage Queue Data Reader on queues/orders-poison',
+  'Storage Queue Data Reader on storageAccounts/*',
   'Storage Table Data Contributor on tables/orders',
   'Storage Blob Data Owner on containers/azure-webjobs-hosts',
   'Storage Blob Data Reader on storageAccounts/*',
   'Monitoring Metrics Publisher on components/*',
 ]
+
+/** Its roles on the queues that orders are spread over, and on the host's poison queues of those. */
+const numberedRoles = (count: number) =>
+  numberedQueues(count).flatMap((queue) => [
+    `Storage Queue Data Contributor on queues/${queue}`,
+    `Storage Queue Data Message Sender on queues/${poisonQueueOf(queue)}`,
+  ])
 
 /** Where it keeps the function keys: in the storage account, or in a key vault. */
 const KEYS_IN_STORAGE = 'Storage Blob Data Owner on containers/azure-webjobs-secrets'
@@ -81,6 +98,7 @@ const SETTING_NAMES = [
   `${STORAGE_CONNECTION}__credential`,
   `${STORAGE_CONNECTION}__queueServiceUri`,
   `${STORAGE_CONNECTION}__tableServiceUri`,
+  QUEUES_SETTING,
 ]
 
 /** And those of the function keys in a key vault. */
@@ -212,7 +230,14 @@ export const PROMISES: readonly InfraPromise[] = [
   {
     says: 'the queues and the table are those of the code, and the poison queue is the one the host knows',
     violations: inBoth((snapshot) => [
-      ...unless(same(namesOf(snapshot, QUEUE), [ORDERS_QUEUE, POISON_QUEUE]), 'queues'),
+      ...unless(
+        same(namesOf(snapshot, QUEUE), [
+          ORDERS_QUEUE,
+          POISON_QUEUE,
+          ...numberedQueues(queueCount(snapshot)).flatMap((queue) => [queue, poisonQueueOf(queue)]),
+        ]),
+        'queues',
+      ),
       ...unless(same(namesOf(snapshot, TABLE), [ORDERS_TABLE]), 'tables'),
       // https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger#poison-messages
       ...unless((POISON_QUEUE as string) === `${ORDERS_QUEUE}-poison`, 'the poison queue of the host'),
@@ -223,6 +248,12 @@ export const PROMISES: readonly InfraPromise[] = [
       }),
       'a queue is missing': inDefault((s) => {
         remove(s, QUEUE, 'orders')
+      }),
+      'a numbered queue is missing': inTuned((s) => {
+        remove(s, QUEUE, 'orders-2')
+      }),
+      'the host’s poison queue of a numbered queue is missing': inTuned((s) => {
+        remove(s, QUEUE, 'orders-1-poison')
       }),
       'the table has another name': inDefault((s) => {
         rename(s, TABLE, 'orders', 'order')
@@ -307,7 +338,11 @@ export const PROMISES: readonly InfraPromise[] = [
       const deployment = deploymentIdentity(snapshot)
       const vault = ofType(snapshot, VAULT).length > 0
       return [
-        ...exactly(grantedTo(snapshot, app), [...ROLES, vault ? KEYS_IN_VAULT : KEYS_IN_STORAGE], 'app'),
+        ...exactly(
+          grantedTo(snapshot, app),
+          [...ROLES, ...numberedRoles(queueCount(snapshot)), vault ? KEYS_IN_VAULT : KEYS_IN_STORAGE],
+          'app',
+        ),
         ...exactly(grantedTo(snapshot, deployment), DEPLOYMENT_ROLES, 'deployment'),
         ...unless(
           grantedTo(snapshot, app).length + grantedTo(snapshot, deployment).length ===
@@ -341,6 +376,12 @@ export const PROMISES: readonly InfraPromise[] = [
           1,
         ),
       ),
+      'a numbered queue without a role': inTuned((s) => {
+        const at = s.predictedResources.findIndex(
+          ({ id, type }) => type === ROLE && id.includes('/queues/orders-2/'),
+        )
+        s.predictedResources.splice(at, 1)
+      }),
       'a wider scope': inDefault((s) => {
         for (const role of ofType(s, ROLE))
           role.id = role.id.replace(/\/queueServices\/default\/queues\/[^/]*/, '')
@@ -494,6 +535,10 @@ export const PROMISES: readonly InfraPromise[] = [
                 [
                   { name: 'http', instanceCount: 1 },
                   { name: `function:${String(processor)}`, instanceCount: 2 },
+                  ...numberedQueues(queueCount(tuned)).map((_, number) => ({
+                    name: `function:${String(processor)}${number}`,
+                    instanceCount: 2,
+                  })),
                 ],
                 100,
                 4096,
@@ -512,6 +557,26 @@ export const PROMISES: readonly InfraPromise[] = [
       }),
       'the processor has another name': (deployment) => {
         deployment.files['src/main.ts'] = "app.storageQueue('other', {})"
+      },
+    },
+  },
+  {
+    says: 'orders are spread over the queues that ORDER_QUEUES says, one by default, and the template takes what the code takes',
+    violations: ({ byDefault, tuned, template }) => [
+      ...unless(queueCount(byDefault) === 1, 'default'),
+      ...unless(queueCount(tuned) === 3, 'set'),
+      ...unless(
+        (template as Json).parameters.orderQueues.minValue === 1 &&
+          (template as Json).parameters.orderQueues.maxValue === MOST_QUEUES,
+        'allowed values',
+      ),
+    ],
+    breaches: {
+      'the setting is ignored': inTuned((s) => {
+        settingsOf(s)[QUEUES_SETTING] = '1'
+      }),
+      'more queues than the code takes': ({ template }) => {
+        ;(template as Json).parameters.orderQueues.maxValue = MOST_QUEUES + 1
       },
     },
   },
@@ -647,7 +712,7 @@ export const PROMISES: readonly InfraPromise[] = [
       ...unless(
         ruleOf(byDefault, 'orders-poisoned').metricMeasureColumn === 'depth' &&
           ruleOf(byDefault, 'orders-poisoned').threshold === 0 &&
-          String(ruleOf(byDefault, 'orders-poisoned').query).includes("queue == 'orders-poison'"),
+          String(ruleOf(byDefault, 'orders-poisoned').query).includes("queue endswith '-poison'"),
         'poison by what lies there',
       ),
       ...unless(
@@ -1079,6 +1144,11 @@ function outputsOf(template: unknown): Record<string, Json> {
 
 function lastOf(name: string): string {
   return name.split('/').at(-1) ?? ''
+}
+
+/** The number of queues, as the code reads it from the settings. */
+function queueCount(snapshot: Snapshot): number {
+  return orderQueueCount(settingsOf(snapshot))
 }
 
 function namesOf(snapshot: Snapshot, type: string): string[] {

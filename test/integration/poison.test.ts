@@ -70,6 +70,7 @@ const base64 = (message: string | Uint8Array) => Buffer.from(message).toString('
 const poisoned = (message: string | Uint8Array, seconds?: number) => raw(base64(message), seconds)
 
 interface Listed {
+  readonly queue: string
   readonly messageId: string
   readonly orderId: string | null
   readonly insertedAt: string
@@ -274,6 +275,51 @@ describe('poison keep', () => {
     expect(await listed()).toMatchObject([{ orderId: id, verdict: 'would-succeed' }])
     expect((await poison(['keep'])).code).toBe(0)
     expect(await drain(storage.poison)).toStrictEqual([{ text: encoded, expires: false }])
+  })
+})
+
+describe('the poison queues that the host has made for numbered queues', () => {
+  const id = newId('numbered')
+  let numbered: QueueClient
+
+  beforeEach(async () => {
+    numbered = storage.queue('orders-2-poison')
+    await numbered.createIfNotExists()
+    await numbered.clearMessages()
+    await numbered.sendMessage(base64(JSON.stringify({ id, item: 'widget' })), { messageTimeToLive: 3600 })
+  })
+
+  afterAll(() => numbered.deleteIfExists())
+
+  it('are listed with orders-poison, each message with its queue', async () => {
+    await poisoned('{"item":"widget"}')
+    const entries = (await listed()).map(({ queue, orderId }) => [queue, orderId])
+    expect(entries).toHaveLength(2)
+    expect(entries).toEqual(
+      expect.arrayContaining([
+        ['orders-poison', null],
+        ['orders-2-poison', id],
+      ]),
+    )
+    expect((await poison(['list'])).out).toMatch(/^orders-2-poison +\S+ +numbered-/m)
+  })
+
+  it('are emptied by keep into orders-poison, also if that does not exist yet', async () => {
+    await storage.poison.delete()
+    expect(await poison(['keep'])).toMatchObject({ code: 0, out: '1 message kept for good.\n' })
+    expect(await count(numbered)).toBe(0)
+    expect(await drain(storage.poison)).toMatchObject([{ expires: false }])
+  })
+
+  it('are redriven from, to orders', async () => {
+    expect(await poison(['redrive', '--id', id])).toMatchObject({ code: 0 })
+    expect(await count(numbered)).toBe(0)
+    expect(await drain(storage.orders)).toHaveLength(1)
+  })
+
+  it('are dropped from', async () => {
+    expect(await poison(['drop', '--id', id, '--yes'])).toMatchObject({ code: 0 })
+    expect(await count(numbered)).toBe(0)
   })
 })
 

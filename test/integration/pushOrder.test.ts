@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from '@je
 import { startAzurite, type Azurite } from 'testkit/azurite'
 import { freePort } from 'testkit/freePort'
 import { byteLines } from '../../scripts/byteLines.ts'
+import { orderQueueOf } from '../../src/storage/queues.ts'
 import { testStorage, type TestStorage } from '../support/storage.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
@@ -37,10 +38,11 @@ async function pushOrder(
   input: string | Uint8Array,
   flags: readonly string[] = [],
   connection = azurite.connectionString,
+  settings: NodeJS.ProcessEnv = {},
 ): Promise<Pushed> {
   const child = spawn(process.execPath, ['scripts/push-order.ts', ...flags], {
     cwd: ROOT,
-    env: { ...process.env, NODE_OPTIONS: '', AzureWebJobsStorage: connection },
+    env: { ...process.env, NODE_OPTIONS: '', AzureWebJobsStorage: connection, ...settings },
   })
   child.stdin.end(input)
   const [out, error] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
@@ -130,6 +132,36 @@ describe('push-order reads lines', () => {
     expect(await error).toBe('200 pushed, 0 failed.\n')
     expect(child.exitCode).toBe(0)
     expect(await texts()).toHaveLength(200)
+  })
+})
+
+test('push-order sends each order to the queue of its id, and a text to orders, as the settings say', async () => {
+  const spread = { ORDER_QUEUES: '4' }
+  const input = '{"id":"order-1","item":"a"}\n{"id":"5","item":"a"}\n'
+  const pushed = await pushOrder(input, [], azurite.connectionString, spread)
+  expect(pushed).toMatchObject({ code: 0, error: '2 pushed, 0 failed.\n' })
+  expect(await pushOrder('{"id":"order-1"}\n', ['--raw'], azurite.connectionString, spread)).toMatchObject({
+    code: 0,
+  })
+  for (const [id, name] of [
+    ['order-1', orderQueueOf('order-1', 4)],
+    ['5', orderQueueOf('5', 4)],
+  ] as const) {
+    const { receivedMessageItems } = await storage.queue(name).receiveMessages({ numberOfMessages: 32 })
+    expect(
+      receivedMessageItems.map(({ messageText }) => Buffer.from(messageText, 'base64').toString()),
+    ).toEqual([`{"id":"${id}","item":"a"}`])
+  }
+  expect(await texts()).toStrictEqual(['{"id":"order-1"}'])
+})
+
+test('push-order refuses a number of queues that is not allowed', async () => {
+  expect(
+    await pushOrder('{"item":"a"}\n', [], azurite.connectionString, { ORDER_QUEUES: '40' }),
+  ).toStrictEqual({
+    code: 1,
+    out: '',
+    error: 'ORDER_QUEUES is "40". Set it to a whole number from 1 to 32, or remove it: the default is 1.\n',
   })
 })
 

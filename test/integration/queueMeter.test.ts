@@ -41,6 +41,22 @@ test('depth and age are measured without receiving a message', async () => {
   expect(await measured()).toContainEqual({ queue: 'orders', depth: 3 })
 })
 
+test('the numbered queues that exist are measured, with the poison queues that the host has made for them', async () => {
+  const numbered = behind.queue('orders-17')
+  await numbered.create()
+  await numbered.sendMessage('eA==')
+  await behind.queue('orders-17-poison').create()
+  // Not of this app.
+  for (const name of ['orders-32', 'orders-archive', 'orders-017']) await behind.queue(name).create()
+  const queues = (await measured()).map(({ queue, depth }) => ({ queue, depth }))
+  expect(queues.slice(1)).toStrictEqual([
+    { queue: 'orders-17', depth: 1 },
+    { queue: 'orders-poison', depth: 1 },
+    { queue: 'orders-17-poison', depth: 0 },
+  ])
+  expect(queues[0]?.queue).toBe('orders')
+})
+
 test('storage that does not respond is an error', async () => {
   const meter = await storageQueueMeter({
     AzureWebJobsStorage: azurite.connectionString.replace(

@@ -231,6 +231,21 @@ describe('the queues', () => {
     expect(Buffer.from((await only(behind.poison))?.messageText ?? '', 'base64')).toStrictEqual(message)
   })
 
+  it('are one for each part of the ids when orders are spread, and orders for a message without an id', async () => {
+    const spread = await azureStorage({
+      AzureWebJobsStorage: azurite.connectionString,
+      ORDER_QUEUES: '4',
+    })
+    const message = Buffer.from('{"item":"widget"}')
+    await spread.queues.send(message, 'order-1')
+    await spread.queues.send(message)
+    const queue = behind.queue('orders-3')
+    for (const each of [queue, behind.orders]) {
+      expect(Buffer.from((await only(each))?.messageText ?? '', 'base64')).toStrictEqual(message)
+    }
+    await queue.delete()
+  })
+
   it('report that a message was not accepted', async () => {
     await expect(storage.queues.poison(Buffer.alloc(65 * 1024))).rejects.toThrow()
   })
@@ -289,4 +304,6 @@ describe('the service over real storage', () => {
 
 test('without settings, the error names the settings that storage needs', async () => {
   await expect(storageClients({})).rejects.toThrow('AzureWebJobsStorage__accountName')
+  const environment = { AzureWebJobsStorage: azurite.connectionString, ORDER_QUEUES: '33' }
+  await expect(azureStorage(environment)).rejects.toThrow('ORDER_QUEUES is "33"')
 })

@@ -8,6 +8,8 @@ export interface TestStorage {
   readonly table: TableClient
   readonly orders: QueueClient
   readonly poison: QueueClient
+  /** Another queue of the account. */
+  queue(name: string): QueueClient
   /** The stored entity of an order, or undefined. */
   entity(id: string): Promise<Record<string, unknown> | undefined>
   /** Sends a message to `orders`, and creates the queue if it is missing. Returns the message's id. */
@@ -28,6 +30,7 @@ export function testStorage(connectionString: string): TestStorage {
     table,
     orders,
     poison,
+    queue: (name) => queues.getQueueClient(name),
     async entity(id) {
       try {
         return await table.getEntity(partitionKey(id), id)

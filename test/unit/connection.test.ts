@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from '@jest/globals'
-import { storageConnection, StorageSettingsError } from '../../src/storage/connection.ts'
+import { storageConnection } from '../../src/storage/connection.ts'
+import { StorageSettingsError } from '../../src/storage/settingsError.ts'
 
 describe('the storage settings', () => {
   it('name a connection string', () => {

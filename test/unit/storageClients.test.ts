@@ -9,15 +9,14 @@ afterEach(() => {
 })
 
 const urls = async (environment: NodeJS.ProcessEnv) => {
-  const { table, orders, poison } = await storageClients(environment)
-  return [table.url, orders.url, poison.url]
+  const { table, queues } = await storageClients(environment)
+  return [table.url, queues.getQueueClient('orders').url]
 }
 
 test('the clients use the endpoints of a connection string', async () => {
   expect(await urls({ AzureWebJobsStorage: 'UseDevelopmentStorage=true' })).toStrictEqual([
     'http://127.0.0.1:10002/devstoreaccount1',
     'http://127.0.0.1:10001/devstoreaccount1/orders',
-    'http://127.0.0.1:10001/devstoreaccount1/orders-poison',
   ])
 })
 
@@ -34,7 +33,6 @@ test.each([
   expect(await urls({ AzureWebJobsStorage__accountName: 'shop', ...more })).toStrictEqual([
     'https://shop.table.core.windows.net',
     'https://shop.queue.core.windows.net/orders',
-    'https://shop.queue.core.windows.net/orders-poison',
   ])
   expect(
     await urls({
@@ -42,5 +40,5 @@ test.each([
       AzureWebJobsStorage__tableServiceUri: 'https://t.example',
       ...more,
     }),
-  ).toStrictEqual(['https://t.example', 'https://q.example/orders', 'https://q.example/orders-poison'])
+  ).toStrictEqual(['https://t.example', 'https://q.example/orders'])
 })

@@ -34,15 +34,17 @@ export const WAYS_IN = {
 /**
  * What one storage account can take, as parts of its second that an order uses up. The queue's target is read cautiously:
  * a message that is put, received and deleted counts three times.
+ *
+ * @param queues over how many queues orders are spread
  */
-export function accountWalls({ coming, processing }: OrderRequests): readonly Wall[] {
+export function accountWalls({ coming, processing }: OrderRequests, queues = 1): readonly Wall[] {
   const wall = (name: string, limit: number, share: (part: { queue: number; table: number }) => number) => ({
     name,
     perComing: share(coming) / limit,
     perProcessing: share(processing) / limit,
   })
   return [
-    wall('queue', AZURE_LIMITS.queueMessages, ({ queue }) => queue),
+    wall('queue', AZURE_LIMITS.queueMessages * queues, ({ queue }) => queue),
     wall('table', AZURE_LIMITS.partitionEntities * PARTITIONS, ({ table }) => table),
     wall('account', AZURE_LIMITS.accountRequests, ({ queue, table }) => queue + table),
   ]

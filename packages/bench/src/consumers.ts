@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { QueueServiceClient, type QueueClient } from '@azure/storage-queue'
+import { QueueServiceClient } from '@azure/storage-queue'
 import { ROOT } from '../../../scripts/build.ts'
 import { startAzurite } from 'testkit/azurite'
-import { ORDERS_QUEUE } from '../../../src/storage/names.ts'
+import { ORDERS_QUEUE, QUEUES_SETTING } from '../../../src/storage/names.ts'
 import type { Apps } from './apps.ts'
 import { startBenchHost } from './host.ts'
-import { drainTime, fillQueue } from './orderQueue.ts'
+import { drainTime, fillQueue, oneQueue, spreadQueues, type OrderQueues } from './orderQueue.ts'
 
 const BARE_QUEUE = 'bare'
 const BARE_TABLE = 'bare'
@@ -17,15 +17,15 @@ const WARM_UP = 300
 
 /** Something that drains a queue while it is not suspended. */
 interface Consumer {
-  readonly queue: QueueClient
+  readonly queues: OrderQueues
   readonly pause: () => void
   readonly resume: () => void
 }
 
 /** The whole app and a bare loop, on one storage, of which one runs at a time. */
 export interface Consumers {
-  /** The app’s queue. */
-  readonly ordersQueue: QueueClient
+  /** The app’s queues. */
+  readonly orders: OrderQueues
   /** Fills the queue while both are suspended, then lets one consumer run. Returns the milliseconds until the queue is empty. */
   readonly drain: (who: 'ours' | 'bare', count: number, name: string) => Promise<number>
   /** The same for a queue that has been filled already. */
@@ -56,21 +56,26 @@ export async function startConsumers(options: {
   readonly environment?: Readonly<Record<string, string>>
   /** Storage whose queues cost the same at any length. */
   readonly flatQueues?: boolean
+  /** Over how many queues the app spreads orders; 1 without it. */
+  readonly queues?: number
   /** Orders that each drains before anything is measured. */
   readonly warmUp?: number
 }): Promise<Consumers> {
-  const { apps, signal, atEnd, flatQueues = false, warmUp = WARM_UP } = options
+  const { apps, signal, atEnd, flatQueues = false, queues: count = 1, warmUp = WARM_UP } = options
   const azurite = await startAzurite({ flatQueues })
   atEnd(() => azurite.stop())
   const { connectionString } = azurite
   const queues = QueueServiceClient.fromConnectionString(connectionString)
+  const orders = spreadQueues(queues, count)
   await queues.getQueueClient(ORDERS_QUEUE).createIfNotExists()
+  for (const queue of orders.all) await queue.createIfNotExists()
 
   const host = await startBenchHost({
     host: apps.host,
     app: apps.ours,
     environment: {
       AzureWebJobsStorage: connectionString,
+      [QUEUES_SETTING]: String(count),
       // An idle host looks at its queue every two seconds: that is not what is measured.
       AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.100',
       ...options.environment,
@@ -96,9 +101,9 @@ export async function startConsumers(options: {
   await Promise.race([once(loop, 'message'), died])
 
   const consumers: Readonly<Record<'ours' | 'bare', Consumer>> = {
-    ours: { queue: queues.getQueueClient(ORDERS_QUEUE), pause: host.pause, resume: host.resume },
+    ours: { queues: orders, pause: host.pause, resume: host.resume },
     bare: {
-      queue: queues.getQueueClient(BARE_QUEUE),
+      queues: oneQueue(queues.getQueueClient(BARE_QUEUE)),
       pause: () => loop.kill('SIGSTOP'),
       resume: () => loop.kill('SIGCONT'),
     },
@@ -116,12 +121,12 @@ export async function startConsumers(options: {
     }
   }
   const drainFilled = (who: 'ours' | 'bare', count: number) =>
-    whileRunning(who, () => drainTime(consumers[who].queue, count, signal))
+    whileRunning(who, () => drainTime(consumers[who].queues, count, signal))
   async function drain(who: 'ours' | 'bare', count: number, name: string): Promise<number> {
-    await fillQueue(consumers[who].queue, count, name, signal)
+    await fillQueue(consumers[who].queues, count, name, signal)
     return drainFilled(who, count)
   }
   await drain('ours', warmUp, 'warm')
   await drain('bare', warmUp, 'warm')
-  return { ordersQueue: consumers.ours.queue, drain, drainFilled, whileRunning }
+  return { orders, drain, drainFilled, whileRunning }
 }

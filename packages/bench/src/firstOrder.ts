@@ -1,5 +1,6 @@
 import { startAzurite } from 'testkit/azurite'
 import { storageClients } from '../../../src/storage/azure.ts'
+import { ORDERS_QUEUE } from '../../../src/storage/names.ts'
 import { loadAndFirstCall, measureColdStart, PAUSES_MS } from './coldStart.ts'
 import { startBenchHost } from './host.ts'
 import { measurePairs, measureRounds, pairsOf } from './pairs.ts'
@@ -22,8 +23,8 @@ export const firstOrder: Section = {
     const azurite = await startAzurite({})
     atEnd(() => azurite.stop())
     const environment = { AzureWebJobsStorage: azurite.connectionString }
-    const { table, orders } = await storageClients(environment)
-    await Promise.all([table.createTable(), orders.createIfNotExists()])
+    const { table, queues } = await storageClients(environment)
+    await Promise.all([table.createTable(), queues.createQueue(ORDERS_QUEUE)])
 
     const call = { function: 'order', method: 'POST', path: '/api/order', body: ORDER } as const
     const inWorker = (app: string, pauseMs: number) => () =>

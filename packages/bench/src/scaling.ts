@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { accountWalls, AZURE_LIMITS, sustainedRate, WAYS_IN, type Wall } from './azureLimits.ts'
 import { queueConcurrency, startConsumers, type Consumers } from './consumers.ts'
 import { backlogOf, fillQueue } from './orderQueue.ts'
-import type { Pair } from './pairs.ts'
+import { measurePairs, type Pair } from './pairs.ts'
 import { figureRow, ratioRow, type Row } from './report.ts'
 import { peakOf, simulate, type SimulatedSecond } from './scalingModel.ts'
 import type { Bench, Section } from './section.ts'
@@ -17,18 +17,23 @@ const CURVE = [
   { seconds: 120, part: 0 },
 ] as const
 
+/** Over how many queues orders are spread where that is compared with one. */
+const SPREAD = 4
+/** Pairs of the comparison on this machine: each takes some seconds. */
+const MOST_SPREAD_PAIRS = 9
+
 /** A spike in Azure: the rate for ten minutes, and the rate before and after, in messages a second. */
 const SPIKE = { calm: 100, high: 1000, from: 60, to: 660 }
 /** Milliseconds of one message on an instance in Azure, for three storage requests in the same region: an assumption. */
 const ASSUMED_SERVICE_MS = 40
-/** `maximumInstances` of the deployment. */
+/** `maximumInstances` of the deployment, for each function of a queue. */
 const MOST_INSTANCES = 40
 
 /** The model of docs/scaling.md: checked against this machine, then asked about Azure. */
 export const scaling: Section = {
   letter: 's',
   title: 'Scaling model: predicted / measured here; predicted for Azure',
-  run: async (bench) => [...(await check(bench)), ...predictions()],
+  run: async (bench) => [...(await check(bench)), ...(await spreadHere(bench)), ...predictions()],
 }
 
 /**
@@ -41,7 +46,7 @@ async function check({ apps, pairs, signal, atEnd, note }: Bench): Promise<Row[]
   for (let run = 0; run < Math.min(pairs, MOST_RUNS); run++) {
     signal.throwIfAborted()
     const begun = performance.now()
-    await fillQueue(consumers.ordersQueue, CALIBRATION, `calibration-${run}`, signal)
+    await fillQueue(consumers.orders, CALIBRATION, `calibration-${run}`, signal)
     const putsPerSecond = CALIBRATION / ((performance.now() - begun) / 1000)
     const capacity = CALIBRATION / ((await consumers.drainFilled('ours', CALIBRATION)) / 1000)
     note(`${putsPerSecond.toFixed(0)} messages put a second, ${capacity.toFixed(0)} orders processed`)
@@ -85,7 +90,7 @@ function loadCurve(capacity: number): (second: number) => number {
 
 /** Sends orders as the load curve says, and measures the backlog until there is none. */
 async function runLoad(
-  { ordersQueue, whileRunning }: Consumers,
+  { orders, whileRunning }: Consumers,
   load: (second: number) => number,
   name: string,
   signal: AbortSignal,
@@ -103,10 +108,10 @@ async function runLoad(
         await delay(Math.max(0, until - performance.now()))
         const from = Math.floor((count * part) / 10)
         const to = Math.floor((count * (part + 1)) / 10)
-        if (to > from) sending.push(fillQueue(ordersQueue, to - from, `${name}-${second}-${part}`, signal))
+        if (to > from) sending.push(fillQueue(orders, to - from, `${name}-${second}-${part}`, signal))
       }
       await delay(Math.max(0, begun + (second + 1) * 1000 - performance.now()))
-      const backlog = await backlogOf(ordersQueue)
+      const backlog = await backlogOf(orders)
       samples.push({ second, backlog })
       if (count === 0 && backlog === 0) break
     }
@@ -115,21 +120,72 @@ async function runLoad(
   })
 }
 
+/** Orders a second from their queues to their records on this machine, with one queue and with several. */
+async function spreadHere({ apps, pairs, signal, atEnd }: Bench): Promise<Row[]> {
+  const start = (queues: number) => startConsumers({ apps, signal, atEnd, flatQueues: true, queues })
+  const [one, several] = [await start(1), await start(SPREAD)]
+  const rate = (consumers: Consumers, name: string) => async (round: number) =>
+    CALIBRATION / ((await consumers.drain('ours', CALIBRATION, `${name}-${round + 1}`)) / 1000)
+  const measured = await measurePairs(
+    Math.min(pairs, MOST_SPREAD_PAIRS),
+    rate(several, 'spread'),
+    rate(one, 'one'),
+    { signal },
+  )
+  return [
+    ratioRow(
+      {
+        section: 's',
+        what: `queue drain here: ${SPREAD} queues / one`,
+        unit: 'orders/s',
+        bar: { kind: 'at least', value: 0.9 },
+      },
+      measured,
+      (perSecond) => perSecond,
+    ),
+  ]
+}
+
 function predictions(): Row[] {
   const { batchSize, newBatchThreshold } = queueConcurrency()
   const perInstance = (batchSize + newBatchThreshold) / (ASSUMED_SERVICE_MS / 1000)
-  const rates = Object.entries(WAYS_IN).map(([way, requests]) => {
-    const { perSecond, wall } = sustainedRate(accountWalls(requests))
-    return figureRow(
-      { section: 's', what: `Azure, one account, ${way}: limit, set by the ${wall}`, unit: 'orders/s' },
-      [perSecond],
+  return [...sustainedRates(), ...[1, SPREAD].flatMap((queues) => spike(queues, batchSize, perInstance))]
+}
+
+/** What one account takes for ever, by the way in and the number of queues. */
+function sustainedRates(): Row[] {
+  return Object.entries(WAYS_IN).flatMap(([way, requests]) => {
+    const one = sustainedRate(accountWalls(requests))
+    const name = `Azure, one account, ${way}`
+    const row = figureRow(
+      { section: 's', what: `${name}: limit, set by the ${one.wall}`, unit: 'orders/s' },
+      [one.perSecond],
     )
+    if (one.wall !== 'queue') return [row]
+    const several = sustainedRate(accountWalls(requests, SPREAD))
+    return [
+      row,
+      ratioRow(
+        {
+          section: 's',
+          what: `${name}: ${SPREAD} queues, limit set by the ${several.wall} / one queue`,
+          unit: 'orders/s',
+          bar: { kind: 'at least', value: 2.5 },
+        },
+        [{ ours: several.perSecond, base: one.perSecond }],
+        (perSecond) => perSecond,
+      ),
+    ]
   })
-  const spike = simulate({
+}
+
+function spike(queues: number, batchSize: number, perInstance: number): Row[] {
+  const seconds = simulate({
     load: (second) =>
       second >= 7200 ? 0 : second >= SPIKE.from && second < SPIKE.to ? SPIKE.high : SPIKE.calm,
-    walls: accountWalls(WAYS_IN.pushed),
+    walls: accountWalls(WAYS_IN.pushed, queues),
     perInstance,
+    queues,
     scaling: {
       least: 1,
       most: MOST_INSTANCES,
@@ -139,16 +195,16 @@ function predictions(): Row[] {
     },
     seconds: 7200,
   })
-  const { backlog, drainedAt } = peakOf(spike)
-  const name = `Azure, pushed, ${SPIKE.calm}/s and 10 min of ${SPIKE.high}/s`
+  const { backlog, drainedAt } = peakOf(seconds)
+  const over = queues === 1 ? 'one queue' : `${queues} queues`
+  const name = `Azure, pushed on ${over}, ${SPIKE.calm}/s and 10 min of ${SPIKE.high}/s`
   return [
-    ...rates,
     figureRow({ section: 's', what: `${name}: largest backlog`, unit: 'orders' }, [backlog]),
     figureRow({ section: 's', what: `${name}: time until it is gone, after the spike`, unit: 's' }, [
       Math.max(0, drainedAt - SPIKE.to),
     ]),
     figureRow({ section: 's', what: `${name}: most instances`, unit: '' }, [
-      Math.max(...spike.map(({ instances }) => instances)),
+      Math.max(...seconds.map(({ instances }) => instances)),
     ]),
   ]
 }

@@ -7,7 +7,15 @@ export interface Scenario {
   readonly walls: readonly Wall[]
   /** Orders that one instance processes in a second when no limit is reached. */
   readonly perInstance: number
-  /** The queue trigger’s scaling: one instance for so many waiting messages (`batchSize`), so many added at a time. */
+  /**
+   * Over how many queues the orders are spread, evenly; 1 without it. Each has a function of its own, and so a group of instances
+   * that scales by itself: https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#per-function-scaling
+   */
+  readonly queues?: number
+  /**
+   * The queue trigger’s scaling, of each group: one instance for so many waiting messages (`batchSize`), so many added at a
+   * time, between the least and the most.
+   */
   readonly scaling: {
     readonly least: number
     readonly most: number
@@ -24,6 +32,7 @@ export interface SimulatedSecond {
   readonly second: number
   readonly backlog: number
   readonly processed: number
+  /** Of all groups. */
   readonly instances: number
   /** What kept it from processing more: a wall, the instances, or nothing. */
   readonly heldUpBy: string
@@ -34,17 +43,25 @@ export interface SimulatedSecond {
  * (waiting messages / messages per instance, some at a time); what is processed is what waits, what the instances can do,
  * or what the narrowest wall leaves after the orders that come, whichever is least.
  */
-export function simulate({ load, walls, perInstance, scaling, seconds }: Scenario): SimulatedSecond[] {
+export function simulate({
+  load,
+  walls,
+  perInstance,
+  scaling,
+  seconds,
+  queues = 1,
+}: Scenario): SimulatedSecond[] {
   const result: SimulatedSecond[] = []
   let backlog = 0
-  let instances = scaling.least
+  let inGroup = scaling.least
   for (let second = 0; second < seconds; second++) {
     const coming = load(second)
     if (second % scaling.everySeconds === 0) {
-      const wanted = Math.ceil((backlog + coming) / scaling.messagesPerInstance)
-      const most = Math.min(scaling.most, instances + scaling.atATime)
-      instances = Math.max(scaling.least, Math.min(wanted, most))
+      const wanted = Math.ceil((backlog + coming) / queues / scaling.messagesPerInstance)
+      const most = Math.min(scaling.most, inGroup + scaling.atATime)
+      inGroup = Math.max(scaling.least, Math.min(wanted, most))
     }
+    const instances = inGroup * queues
     const limits = [
       { by: 'nothing', orders: backlog + coming },
       { by: 'instances', orders: instances * perInstance },

@@ -73,7 +73,8 @@ export function auditMessages(evidence: Evidence, report: ReportViolation): Mess
     // A client that gave no id and got no response does not know the id of its order, but its content is unique.
     if (!without.has(contentKey(jsonObject(decoded(text))))) report('unexpected poison', decoded(text))
   }
-  for (let left = 0; left < final.waiting; left++) report('left on the queue', 'a message on orders')
+  for (let left = 0; left < final.waiting; left++)
+    report('left on the queue', 'a message on a queue of orders')
   return { acknowledged, exhausted: exhausted.size, poisonExpected, poisonPreserved, poisonDuplicates }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const PAUSE_MS = 500
 
-/** The number of messages on `orders`, polled. */
+/** The number of messages on the queues of orders, polled. */
 export interface Backlog {
   /** Polls until it is aborted. */
   run(signal: AbortSignal): Promise<void>

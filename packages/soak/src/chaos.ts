@@ -17,6 +17,8 @@ interface Disruption {
 export interface Disruptions {
   workerKills: number
   hostKills: number
+  /** How often the number of queues was changed. */
+  queueChanges: number
   /** By what was unavailable. */
   readonly outages: Map<string, number>
 }
@@ -28,12 +30,15 @@ export interface Chaos {
   run(system: System, progress: () => number, signal: AbortSignal): Promise<void>
 }
 
-/** Plans the disruptions: half of the kills are of the worker, half of the host; some happen during an outage of storage. */
+/**
+ * Plans the disruptions: half of the kills are of the worker, half of the host; some happen during an outage of storage. The
+ * changes of the number of queues are spread evenly over the run.
+ */
 export function createChaos(
   random: Random,
-  amount: { readonly kills: number; readonly outages: number },
+  amount: { readonly kills: number; readonly outages: number; readonly queuesMidway: readonly number[] },
 ): Chaos {
-  const done: Disruptions = { workerKills: 0, hostKills: 0, outages: new Map() }
+  const done: Disruptions = { workerKills: 0, hostKills: 0, queueChanges: 0, outages: new Map() }
 
   // One kill at a time: the next one waits until the process is up again.
   let killing: Promise<void> = Promise.resolve()
@@ -87,7 +92,15 @@ export function createChaos(
       },
     }
   })
-  for (const disruptions of [plannedKills, outages]) disruptions.sort((a, b) => b.at - a.at)
+  const queueChanges: Disruption[] = amount.queuesMidway.map((queues, index, { length }) => ({
+    at: (index + 1) / (length + 1),
+    async apply(system) {
+      killing = killing.then(() => system.changeQueues(queues))
+      await killing
+      done.queueChanges++
+    },
+  }))
+  for (const disruptions of [plannedKills, outages, queueChanges]) disruptions.sort((a, b) => b.at - a.at)
 
   async function applyInTurn(
     disruptions: Disruption[],
@@ -110,6 +123,7 @@ export function createChaos(
       await Promise.all([
         applyInTurn(plannedKills, system, progress, signal),
         applyInTurn(outages, system, progress, signal),
+        applyInTurn(queueChanges, system, progress, signal),
       ])
     },
   }

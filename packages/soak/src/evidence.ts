@@ -6,9 +6,9 @@ import type { StoredOrder } from './storedOrders.ts'
 /** The state of storage and the app after the run. */
 export interface FinalState {
   readonly records: ReadonlyMap<string, StoredOrder>
-  /** Texts of the messages on `orders-poison`. */
+  /** Texts of the messages on the poison queues. */
   readonly poison: readonly string[]
-  /** Messages still on `orders`. */
+  /** Messages still on the queues of orders. */
   readonly waiting: number
   /** The app's response to a GET of each order. */
   readonly responses: ReadonlyMap<string, HttpResponse | undefined>

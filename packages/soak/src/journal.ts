@@ -1,3 +1,4 @@
+import { ORDERS_QUEUE } from '../../../src/storage/names.ts'
 import { jsonObject } from './content.ts'
 import { isSettled, statusIn } from './status.ts'
 import type { Exchange, FaultKind, ProxiedRequest } from 'testkit/faultProxy'
@@ -81,7 +82,7 @@ export function createJournal(): Journal {
       }
       if (response === undefined || response.status >= 300) return
       if (service === 'table' && id !== undefined && request.method !== 'GET') noteWrite(id, request)
-      if (service === 'queue' && request.method === 'GET' && request.path.includes('/orders/messages')) {
+      if (service === 'queue' && request.method === 'GET' && isOfOrders(request.path)) {
         for (const { text, dequeueCount } of messagesIn(response.body)) {
           deliveries.set(text, Math.max(dequeueCount, deliveries.get(text) ?? 0))
           mostDeliveries = Math.max(mostDeliveries, dequeueCount)
@@ -89,6 +90,11 @@ export function createJournal(): Journal {
       }
     },
   }
+}
+
+/** Whether a request is about the messages of a queue of orders, and not of a poison queue. */
+function isOfOrders(path: string): boolean {
+  return new RegExp(`/${ORDERS_QUEUE}(-\\d+)?/messages`).test(path)
 }
 
 /** The id of the order that a storage request is about, if the request contains it. */

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
+import { MOST_QUEUES } from '../../../src/storage/names.ts'
 import type { Audit } from './audit.ts'
 import { OUTAGE_STYLES, type OutageStyle } from './faults.ts'
 import { runPlanted } from './planted/runPlanted.ts'
@@ -20,6 +21,8 @@ Runs the app while its worker, its host and its storage fail at random, and chec
   --poison 0.02       fraction of the messages and calls that are invalid
   --faults 0.05       fraction of the storage requests that fail: refused, delayed, 5xx, or response lost
   --max-dequeue N     maximum deliveries of a message; the default is the value of host.json
+  --queues 1          over how many queues orders are spread (ORDER_QUEUES)
+  --queues-midway 4,1 what this number becomes during the run, with a restart of the host each time
   --seed N            the same seed sends the same orders; the default is derived from the time
   --minutes 30        time limit of the run
   --scenario outage   instead: an outage under load with production settings, of all storage, then of the tables only
@@ -74,6 +77,8 @@ function readOptions(): Options | 'help' {
         poison: { type: 'string', default: '0.02' },
         faults: { type: 'string', default: '0.05' },
         'max-dequeue': { type: 'string' },
+        queues: { type: 'string', default: '1' },
+        'queues-midway': { type: 'string' },
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },
         minutes: { type: 'string', default: '30' },
         scenario: { type: 'string' },
@@ -106,6 +111,10 @@ function readOptions(): Options | 'help' {
     conflicts: fraction('conflicts', values.conflicts),
     poison: fraction('poison', values.poison),
     faults: fraction('faults', values.faults),
+    queues: queueCount('queues', values.queues),
+    queuesMidway: (values['queues-midway']?.split(',') ?? []).map((text) =>
+      queueCount('queues-midway', text),
+    ),
     maxDequeueCount: maxDequeue === undefined ? undefined : count('max-dequeue', maxDequeue),
     seed,
     limitMs,
@@ -122,6 +131,12 @@ function count(name: string, text: string): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= 0) return value
   throw new ArgumentError(`--${name} is a whole number, not "${text}".`)
+}
+
+function queueCount(name: string, text: string): number {
+  const value = count(name, text)
+  if (value >= 1 && value <= MOST_QUEUES) return value
+  throw new ArgumentError(`--${name} takes numbers from 1 to ${MOST_QUEUES}, not "${text}".`)
 }
 
 function fraction(name: string, text: string): number {

@@ -46,6 +46,7 @@ export function soakRows(options: SoakOptions, result: SoakResult): Rows {
     ['cut off by a kill', audit.interrupted],
     ['slowest response', `${(audit.slowestMs / 1000).toFixed(1)} s`],
     ['checks of processed records', result.checks],
+    ['queues of orders', [options.queues, ...options.queuesMidway].join(', then ')],
     ['worker killed', disruptions.workerKills],
     ['host killed', disruptions.hostKills],
     ['outages', [...disruptions.outages].map(([what, times]) => `${times} × ${what}`).join('; ') || 0],

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { QueueClient, type StoragePipelineOptions } from '@azure/storage-queue'
+import { QueueClient, QueueServiceClient, type StoragePipelineOptions } from '@azure/storage-queue'
 import { ORDERS_QUEUE } from '../../../src/storage/names.ts'
+import { orderQueueOf } from '../../../src/storage/queues.ts'
 import { jsonObject } from './content.ts'
 import type { HttpClient } from './httpClient.ts'
 import type { Call, Ledger } from './ledger.ts'
@@ -28,14 +29,22 @@ export function createSender(options: {
   readonly directConnection: string
   readonly ledger: Ledger
   readonly random: Random
+  /**
+   * Over how many queues some of the systems that push messages spread them, whatever the app's number is at the time; 1 without
+   * it. The others push onto `orders`.
+   */
+  readonly queues?: number
   /** Ends the retries. */
   readonly signal: AbortSignal
 }): Sender {
-  const { http, ledger, random, signal } = options
+  const { http, ledger, random, signal, queues: spread = 1 } = options
   const queueOptions = (maxTries: number): StoragePipelineOptions => ({
     retryOptions: { maxTries, retryDelayInMs: 100, maxRetryDelayInMs: 400, tryTimeoutInMs: 2000 },
   })
-  const queue = new QueueClient(options.queueConnection, ORDERS_QUEUE, queueOptions(3))
+  const queues = QueueServiceClient.fromConnectionString(options.queueConnection, queueOptions(3))
+  const queue = queues.getQueueClient(ORDERS_QUEUE)
+  const queueOf = (id: string) =>
+    spread > 1 && random.chance(0.5) ? queues.getQueueClient(orderQueueOf(id, spread)) : queue
   const directQueue = new QueueClient(options.directConnection, ORDERS_QUEUE, queueOptions(1))
   const pause = (attempt: number) =>
     delay(random.integer(20, Math.min(MAX_PAUSE_MS, 100 * 2 ** attempt)), undefined, { signal }).catch(
@@ -91,7 +100,7 @@ export function createSender(options: {
     const message = Buffer.from(text).toString('base64')
     // A message without an id is a new order each time, so it is not retried.
     const tries = id === undefined ? 1 : maxAttempts
-    const target = id === undefined ? directQueue : queue
+    const target = id === undefined ? directQueue : queueOf(id)
     for (let attempt = 0; attempt < tries && !signal.aborted; attempt++) {
       if (await put(target, message, order)) return
       await pause(attempt)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { maxDequeueCount } from '../../../src/functions/maxDequeueCount.ts'
+import { QUEUES_SETTING } from '../../../src/storage/names.ts'
 import { audit, type Audit } from './audit.ts'
 import { createBacklog } from './backlog.ts'
 import { createChaos, type Disruptions } from './chaos.ts'
@@ -25,6 +26,10 @@ export interface SoakOptions extends WorkloadSize {
   readonly faults: number
   /** Overrides the value of host.json. */
   readonly maxDequeueCount: number | undefined
+  /** Over how many queues orders are spread at the start. */
+  readonly queues: number
+  /** What this number becomes during the run, one after the other: each time the host is killed and started again. */
+  readonly queuesMidway: readonly number[]
   readonly seed: number
   /** The run fails if it takes longer. */
   readonly limitMs: number
@@ -42,7 +47,7 @@ export interface SoakResult {
   readonly faults: ReadonlyMap<FaultKind, number>
   readonly storageRequests: number
   readonly slowStorageResponses: number
-  /** The maximum number of messages on `orders`. */
+  /** The maximum number of messages on the queues of orders. */
   readonly longestQueue: number
   /** How often the watcher checked a processed record. */
   readonly checks: number
@@ -65,6 +70,9 @@ const DRAIN_LIMIT_MS = 180_000
 /** A killed host leaves its messages leased. The default lease is 10 minutes. */
 const LEASE_SECONDS = 5
 
+/** Between two runs of queueMonitor. */
+const MONITOR_PAUSE_MS = 2000
+
 /** The run was stopped, or has exceeded its time limit. */
 export class SoakStoppedError extends Error {
   override readonly name = 'SoakStoppedError'
@@ -84,6 +92,7 @@ export async function soak(
   const random = seededRandom(options.seed)
   const tasks = workload(random.fork(), options)
   const chaos = createChaos(random.fork(), options)
+  const mostQueues = Math.max(options.queues, ...options.queuesMidway)
   const plans = forEachService(() => faultPlan(random.fork(), options.faults))
   const clients = random.fork()
   const journal = createJournal()
@@ -102,7 +111,11 @@ export async function soak(
   const watcher = createWatcher((from) => system.whileStorageRuns(() => reader.page(from)))
   const watching = new AbortController()
   const backlog = createBacklog(() => system.whileStorageRuns(() => reader.waiting()), MAX_BACKLOG)
-  const watched = Promise.all([watcher.run(watching.signal), backlog.run(watching.signal)])
+  const watched = Promise.all([
+    watcher.run(watching.signal),
+    backlog.run(watching.signal),
+    ...(mostQueues > 1 ? [runMonitor(http, watching.signal)] : []),
+  ])
 
   const work = async (): Promise<SoakResult> => {
     const sender = createSender({
@@ -111,6 +124,7 @@ export async function soak(
       directConnection: system.directConnection,
       ledger,
       random: clients,
+      queues: mostQueues,
       signal: over,
     })
     let sent = 0
@@ -177,6 +191,21 @@ function hostEnvironment(options: SoakOptions): Record<string, string> {
       [`${queues}maxDequeueCount`]: String(options.maxDequeueCount),
     }),
     FUNC_LOCAL_QUEUE_LEASE_SECONDS: String(LEASE_SECONDS),
+    [QUEUES_SETTING]: String(options.queues),
+  }
+}
+
+/** Calls the timer function that empties queues without a processor, as the clock would every five minutes. */
+async function runMonitor(http: HttpClient, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    // No response while the host is down: the next call is soon.
+    await http.call({
+      method: 'POST',
+      path: '/admin/functions/queueMonitor',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    })
+    await delay(MONITOR_PAUSE_MS, undefined, { signal }).catch(() => undefined)
   }
 }
 
@@ -202,7 +231,7 @@ export async function runConcurrently(
   await Promise.all(Array.from({ length: CONCURRENCY }, worker))
 }
 
-/** Waits until `orders` is empty. Returns the number of messages that are left. */
+/** Waits until every queue of orders is empty. Returns the number of messages that are left. */
 export async function waitUntilDrained(
   reader: StorageReader,
   signal: AbortSignal,

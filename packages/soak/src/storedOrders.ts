@@ -1,6 +1,7 @@
 import { TableClient, type TableEntityResult } from '@azure/data-tables'
 import { QueueServiceClient } from '@azure/storage-queue'
-import { ORDERS_QUEUE, ORDERS_TABLE, POISON_QUEUE } from '../../../src/storage/names.ts'
+import { ORDERS_QUEUE, ORDERS_TABLE } from '../../../src/storage/names.ts'
+import { ownQueues } from '../../../src/storage/ownQueues.ts'
 import { contentFields, parseRecord } from '../../../src/orders/order.ts'
 import { fromColumns } from '../../../src/storage/columns.ts'
 import { contentIn } from './content.ts'
@@ -29,21 +30,21 @@ export interface StoredPage {
 export interface StorageReader {
   page(from: string | undefined): Promise<StoredPage>
   all(): Promise<Map<string, StoredOrder>>
-  /** The number of messages on `orders`, including invisible ones. */
+  /** The number of messages on all queues of orders, including invisible ones. */
   waiting(): Promise<number>
-  /** Removes all messages from `orders-poison`. Returns their texts, and how many of them have an expiry. */
+  /** Removes all messages from the poison queues. Returns their texts, and how many of them have an expiry. */
   takePoison(): Promise<{ readonly texts: readonly string[]; readonly expiring: number }>
 }
 
 const PAGE_SIZE = 1000
+/** For a list of the queues. */
+const LISTING_MS = 30_000
 const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1000
 
 /** A reader for the storage of a connection string. */
 export function storageReader(connection: string): StorageReader {
   const table = TableClient.fromConnectionString(connection, ORDERS_TABLE, { allowInsecureConnection: true })
   const queues = QueueServiceClient.fromConnectionString(connection)
-  const orders = queues.getQueueClient(ORDERS_QUEUE)
-  const poison = queues.getQueueClient(POISON_QUEUE)
 
   async function page(from: string | undefined): Promise<StoredPage> {
     try {
@@ -73,22 +74,33 @@ export function storageReader(connection: string): StorageReader {
       return found
     },
     async waiting() {
-      if (!(await orders.exists())) return 0
-      return (await orders.getProperties()).approximateMessagesCount ?? 0
+      const { orders } = await ownQueues(queues, LISTING_MS)
+      const depths = await Promise.all(
+        orders.map(async (name) => {
+          const queue = queues.getQueueClient(name)
+          if (name === ORDERS_QUEUE && !(await queue.exists())) return 0
+          return (await queue.getProperties()).approximateMessagesCount ?? 0
+        }),
+      )
+      return depths.reduce((sum, depth) => sum + depth, 0)
     },
     async takePoison() {
       const texts: string[] = []
       let expiring = 0
-      if (!(await poison.exists())) return { texts, expiring }
-      for (;;) {
-        const { receivedMessageItems: some } = await poison.receiveMessages({ numberOfMessages: 32 })
-        if (some.length === 0) return { texts, expiring }
-        for (const { messageId, popReceipt, messageText, expiresOn } of some) {
-          texts.push(messageText)
-          if (expiresOn.getTime() - Date.now() <= SEVEN_DAYS_MS) expiring++
-          await poison.deleteMessage(messageId, popReceipt)
+      for (const name of (await ownQueues(queues, LISTING_MS)).poison) {
+        const poison = queues.getQueueClient(name)
+        if (!(await poison.exists())) continue
+        for (;;) {
+          const { receivedMessageItems: some } = await poison.receiveMessages({ numberOfMessages: 32 })
+          if (some.length === 0) break
+          for (const { messageId, popReceipt, messageText, expiresOn } of some) {
+            texts.push(messageText)
+            if (expiresOn.getTime() - Date.now() <= SEVEN_DAYS_MS) expiring++
+            await poison.deleteMessage(messageId, popReceipt)
+          }
         }
       }
+      return { texts, expiring }
     },
   }
 }

@@ -6,6 +6,7 @@ import { connectionString, startAzurite } from 'testkit/azurite'
 import { unpackedApp } from 'testkit/unpackedApp'
 import { startHost, type TestHost } from 'testkit/hostProcess'
 import { startFaultProxy } from 'testkit/faultProxy'
+import { QUEUES_SETTING } from '../../../src/storage/names.ts'
 import type { FaultPlan, OutageStyle } from './faults.ts'
 import type { Journal, StorageService } from './journal.ts'
 import { workerOf } from 'testkit/processTree'
@@ -35,6 +36,8 @@ export interface System {
   killWorker(): Promise<void>
   /** Kills the host and its worker; resolves when a new host responds. */
   killHost(): Promise<void>
+  /** Kills the host and starts it with another number of queues; resolves when it responds. */
+  changeQueues(count: number): Promise<void>
   /** Stops Azurite cleanly, and starts it again on the same data after this time. */
   restartAzurite(downMs: number): Promise<void>
   /** Makes services unavailable to the app and the host for this time. */
@@ -108,11 +111,15 @@ export async function startSystem(options: {
     const app = await unpackedApp(options.app)
     cleanUp.push(() => app.remove())
     const httpPort = await freePort()
+    let environment: Readonly<Record<string, string>> = {
+      AzureWebJobsStorage: proxiedConnection,
+      ...options.environment,
+    }
     const start = () =>
       startHost({
         folder: app.folder,
         port: httpPort,
-        environment: { AzureWebJobsStorage: proxiedConnection, ...options.environment },
+        environment,
         outputLimit: OUTPUT_LIMIT,
       })
     let host: TestHost = await start()
@@ -126,6 +133,14 @@ export async function startSystem(options: {
       storageBusy = result.catch(() => undefined)
       return result
     }
+
+    const killHost = () =>
+      before(async () => {
+        const end = kills.begin()
+        await host.kill()
+        host = await start()
+        end()
+      })
 
     return {
       httpPort,
@@ -156,13 +171,11 @@ export async function startSystem(options: {
           }
           end()
         }),
-      killHost: () =>
-        before(async () => {
-          const end = kills.begin()
-          await host.kill()
-          host = await start()
-          end()
-        }),
+      killHost,
+      changeQueues(count) {
+        environment = { ...environment, [QUEUES_SETTING]: String(count) }
+        return killHost()
+      },
       restartAzurite: (downMs) =>
         before(async () => {
           const end = outages.begin()

@@ -1,7 +1,9 @@
 import { expect, test } from '@jest/globals'
 import { InvocationContext, type LogLevel, type Timer } from '@azure/functions'
-import { queueMonitorHandler } from '../../../src/functions/queueMonitor.ts'
-import type { QueueMeter } from '../../../src/orders/queueMeter.ts'
+import { queueMonitorHandler, type MonitorParts } from '../../../src/functions/queueMonitor.ts'
+import type { QueueDrain, QueuedMessage } from '../../../src/orders/queueDrain.ts'
+import { createService } from '../../../src/orders/service.ts'
+import { memoryStorage } from '../../../src/storage/memory.ts'
 
 const timer: Timer = {
   isPastDue: false,
@@ -9,13 +11,20 @@ const timer: Timer = {
   scheduleStatus: { last: '', next: '', lastUpdated: '' },
 }
 
-async function logged(meter: () => Promise<QueueMeter>): Promise<[LogLevel, string][]> {
+const storage = memoryStorage()
+const service = createService({ ...storage, now: () => new Date(), newId: () => 'unused' })
+const nothingToDrain = () => Promise.resolve({ drain: () => Promise.resolve([]) })
+
+async function logged(
+  queueMeter: MonitorParts['queueMeter'],
+  queueDrain: MonitorParts['queueDrain'] = nothingToDrain,
+): Promise<[LogLevel, string][]> {
   const lines: [LogLevel, string][] = []
   const context = new InvocationContext({
     functionName: 'queueMonitor',
     logHandler: (level, ...texts) => lines.push([level, texts.join(' ')]),
   })
-  await queueMonitorHandler(meter)(timer, context)
+  await queueMonitorHandler({ queueMeter, queueDrain, service, maxDequeueCount: 3 })(timer, context)
   return lines
 }
 
@@ -50,4 +59,65 @@ test.each([
     expect(line).not.toContain('\u2028')
     expect(JSON.parse(line)).toMatchObject({ event: 'queues', reason: expect.stringContaining(reason) })
   }
+})
+
+test('what waits is offered to the drain, and its messages are processed as those of a trigger', async () => {
+  const measurements = [
+    { queue: 'orders', depth: 0 },
+    { queue: 'orders-3', depth: 2 },
+    { queue: 'orders-poison', depth: 1 },
+  ]
+  const insertedAt = new Date(0)
+  const message = (text: string, dequeueCount: number): QueuedMessage => ({
+    message: Buffer.from(text),
+    messageId: `m${dequeueCount}`,
+    dequeueCount,
+    insertedAt,
+  })
+  const offered: (readonly string[])[] = []
+  const drain: QueueDrain = {
+    async drain(queues, deliver) {
+      offered.push(queues)
+      await deliver(message('{"id":"a1","item":"widget"}', 1))
+      // A conflict: poison at once.
+      await deliver(message('{"id":"a1","item":"gadget"}', 2))
+      return [{ queue: 'orders-3', messages: 2 }]
+    },
+  }
+  const lines = await logged(
+    () => Promise.resolve({ measure: () => Promise.resolve(measurements) }),
+    () => Promise.resolve(drain),
+  )
+  expect(offered).toStrictEqual([['orders-3', 'orders-poison']])
+  expect(lines.map(([level, line]) => [level, JSON.parse(line) as unknown])).toStrictEqual([
+    ['information', { event: 'queues', queues: measurements }],
+    [
+      'information',
+      {
+        event: 'order',
+        outcome: 'processed',
+        via: 'queue',
+        orderId: 'a1',
+        messageId: 'm1',
+        dequeueCount: 1,
+        queuedForMs: expect.any(Number),
+      },
+    ],
+    ['warning', expect.objectContaining({ outcome: 'poisoned', orderId: 'a1', messageId: 'm2' })],
+    ['information', { event: 'drained', queue: 'orders-3', messages: 2 }],
+  ])
+  expect(storage.table.get('a1')?.record).toMatchObject({ item: 'widget', status: 'processed' })
+  expect(storage.poisoned.map(String)).toHaveLength(1)
+})
+
+test('a drain that fails is logged as an error, after the measurement', async () => {
+  const [measurement, failure] = await logged(
+    () => Promise.resolve({ measure: () => Promise.resolve([{ queue: 'orders-3', depth: 1 }]) }),
+    () => Promise.reject(new Error('AuthorizationPermissionMismatch')),
+  )
+  expect(measurement?.[0]).toBe('information')
+  expect(failure).toStrictEqual([
+    'error',
+    '{"event":"queues","reason":"Error: AuthorizationPermissionMismatch"}',
+  ])
 })

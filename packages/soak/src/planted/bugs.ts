@@ -27,6 +27,9 @@ const ALREADY_PROCESSED = `case 'processed':
       case 'accepted':
         return replaceAccepted`
 
+/** Where a message goes that cannot be processed. */
+const SENDS_POISON = 'poison: (message) => sendBytes(client(POISON_QUEUE), message, milliseconds)'
+
 /** At least one for each kind of violation. */
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
@@ -164,9 +167,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: 'src/storage/queues.ts',
-        text: 'poison: (message) => send(clients.poison, message, milliseconds)',
-        by: `poison: (message) =>
-      send(clients.poison, Buffer.from(JSON.stringify({ failed: Buffer.from(message).toString() })), milliseconds)`,
+        text: SENDS_POISON,
+        by: `poison: (message) => {
+      const wrapped = Buffer.from(JSON.stringify({ failed: Buffer.from(message).toString() }))
+      return sendBytes(client(POISON_QUEUE), wrapped, milliseconds)
+    }`,
       },
     ],
     options: { poison: 0.3 },
@@ -189,10 +194,46 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: 'src/storage/queues.ts',
-        text: 'poison: (message) => send(clients.poison, message, milliseconds)',
-        by: 'poison: (message) => send(clients.orders, message, milliseconds)',
+        text: SENDS_POISON,
+        by: SENDS_POISON.replace('POISON_QUEUE', 'ORDERS_QUEUE'),
       },
     ],
     options: { poison: 0.1 },
+  },
+  {
+    name: 'a smaller number of queues leaves one behind that nothing consumes',
+    violation: 'left on the queue',
+    edits: [
+      {
+        file: 'src/storage/queueDrain.ts',
+        text: '&& !consumed.includes(name)',
+        by: '&& consumed.includes(name)',
+      },
+    ],
+    options: { queues: 4, queuesMidway: [2] },
+  },
+  {
+    name: 'one of the queues that orders are spread over has no processor',
+    violation: 'left on the queue',
+    edits: [
+      {
+        file: 'src/main.ts',
+        text: 'numberedQueues(orderQueueCount(process.env)).entries()',
+        by: 'numberedQueues(orderQueueCount(process.env)).slice(1).entries()',
+      },
+    ],
+    options: { queues: 4 },
+  },
+  {
+    name: 'what waits on a queue that nothing consumes is deleted',
+    violation: 'lost',
+    edits: [
+      {
+        file: 'src/storage/queueDrain.ts',
+        text: 'deliver({ message, messageId, dequeueCount, insertedAt })',
+        by: 'Promise.resolve({ message, deliver, dequeueCount, insertedAt })',
+      },
+    ],
+    options: { queues: 4, queuesMidway: [1] },
   },
 ]

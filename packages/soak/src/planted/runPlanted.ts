@@ -12,6 +12,8 @@ const SMALL_RUN: Omit<SoakOptions, 'seed' | 'limitMs'> = {
   poison: 0.05,
   faults: 0,
   maxDequeueCount: undefined,
+  queues: 1,
+  queuesMidway: [],
   drainLimitMs: 15_000,
 }
 
