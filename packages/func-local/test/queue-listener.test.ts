@@ -198,6 +198,33 @@ describe('a queue listener', () => {
     await listener.stop()
   })
 
+  test('the function knows which message it has', async () => {
+    const clock = createFakeClock()
+    const queues = createFakeQueues(clock)
+    const infos: unknown[] = []
+    const listener = createQueueListener({
+      queueName: 'orders',
+      connection: 'AzureWebJobsStorage',
+      options: OPTIONS,
+      leaseSeconds: LEASE_SECONDS,
+      open: queues.open,
+      log: createFakeLog(),
+      clock,
+      run: (_body, info) => {
+        infos.push(info)
+        return Promise.resolve(true)
+      },
+    })
+    queues.put('orders', 'one')
+    listener.start()
+    await clock.advance(1)
+    const date = new Date(clock.wall() - 1)
+    expect(infos).toEqual([
+      { id: 'm1', popReceipt: '1', dequeueCount: 1, insertedOn: date, expiresOn: date, nextVisibleOn: date },
+    ])
+    await listener.stop()
+  })
+
   test('a function that throws instead of failing gives its message back', async () => {
     const { clock, queues, listener } = listen(() => Promise.reject(new Error('no')), {
       visibilityTimeout: 30_000,
@@ -381,6 +408,15 @@ describe('a queue listener', () => {
         "information Storage responds again; queue 'orders' is being read.",
       ])
       expect(runs).toEqual(['x'])
+      await listener.stop()
+    })
+
+    test('asks soon again at first', async () => {
+      const { clock, queues, listener } = listen(() => true)
+      queues.fail('receive', REFUSED)
+      listener.start()
+      await clock.advance(1000)
+      expect(queues.calls('receive')).toBeGreaterThanOrEqual(4)
       await listener.stop()
     })
 

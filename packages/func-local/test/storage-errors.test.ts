@@ -184,10 +184,15 @@ describe('a connection', () => {
       'it needs AccountName and AccountKey, or an endpoint and SharedAccessSignature.',
     ],
     ['AccountName=a;AccountKey=top secret!', 'its AccountKey is not Base64.'],
+    ['AccountName=a;AccountKey=!a2V5', 'its AccountKey is not Base64.'],
+    ['AccountName=a;AccountKey=', 'its AccountKey is not Base64.'],
   ])('cannot be %s', (value, reason) => {
     const resolve = (): unknown => resolveConnection(settings({ Mine: value }), 'Mine')
     expect(resolve).toThrow(BindingError)
     expect(resolve).toThrow(`The storage connection string in the setting 'Mine' is not valid: ${reason}`)
+    expect(resolve).toThrow(
+      / Write UseDevelopmentStorage=true for Azurite, or copy the connection string of the storage account\.$/,
+    )
     // What may be a secret is not shown.
     expect(resolve).not.toThrow('secret!')
   })
@@ -201,6 +206,40 @@ describe('a connection', () => {
     if (connection.kind !== 'identity') throw new Error('no identity')
     expect(connection.serviceUri('queue')).toBe(uri)
     expect(connectionKey(settings(values), 'Mine')).toBe('identity:Mine')
+  })
+
+  // https://learn.microsoft.com/azure/azure-functions/functions-reference#common-properties-for-identity-based-connections
+  test.each([
+    [{ credential: 'ManagedIdentity' }, 'ManagedIdentityCredential', {}],
+    [{ credential: 'managedidentity', clientId: 'c' }, 'ManagedIdentityCredential', { clientId: 'c' }],
+    [{ tenantId: 't', clientId: 'c', clientSecret: 's' }, 'ClientSecretCredential', { tenantId: 't' }],
+    [{ tenantId: 't', clientId: 'c' }, 'DefaultAzureCredential', {}],
+    [{ tenantId: 't', clientSecret: 's' }, 'DefaultAzureCredential', {}],
+    [{ clientId: 'c', clientSecret: 's' }, 'DefaultAzureCredential', {}],
+    [{ credential: 'other' }, 'DefaultAzureCredential', {}],
+    [{ clientId: '' }, 'DefaultAzureCredential', {}],
+    [{}, 'DefaultAzureCredential', {}],
+  ])('an identity with %j has a credential of its kind', async (properties, kind, holds) => {
+    const section = Object.entries({ accountName: 'a', ...properties }).map(([name, value]) => [
+      `Mine__${name}`,
+      value,
+    ])
+    const connection = resolveConnection(
+      settings(Object.fromEntries(section) as Record<string, string>),
+      'Mine',
+    )
+    if (connection.kind !== 'identity') throw new Error('no identity')
+    const credential = await connection.credential()
+    expect(credential.constructor.name).toBe(kind)
+    expect(credential).toMatchObject(holds)
+  })
+
+  test.each(['blob', 'queue', 'table'] as const)('an identity names a URI for the %s service', (service) => {
+    const connection = resolveConnection(settings({ [`Mine__${service}ServiceUri`]: 'https://x' }), 'Mine')
+    if (connection.kind !== 'identity') throw new Error('no identity')
+    expect(connection.serviceUri(service)).toBe('https://x')
+    expect(() => connection.serviceUri(service === 'blob' ? 'queue' : 'blob')).toThrow(BindingError)
+    expect(connectionKey(settings({ AzureWebJobsStorage__accountName: 'a' }), undefined)).toBe('identity:')
   })
 
   test('an identity without the service says which setting is missing', () => {

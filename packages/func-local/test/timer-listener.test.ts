@@ -242,6 +242,110 @@ describe('a timer', () => {
     })
   })
 
+  test('tells its status, and writes it at the start only when it is new', async () => {
+    const world = timer({ schedule: '0 0 * * * *' })
+    expect(world.listener.status()).toBeUndefined()
+    void world.listener.start()
+    await world.clock.advance(1)
+    const begun = { last: undefined, next: START + HOUR, lastUpdated: START }
+    expect(world.listener.status()).toEqual(begun)
+    expect(world.stored).toEqual([begun])
+    await world.listener.stop()
+
+    const kept = { last: START, next: START + HOUR, lastUpdated: START }
+    const again = timer({ schedule: '0 0 * * * *', store: { read: () => Promise.resolve(kept) } })
+    void again.listener.start()
+    await again.clock.advance(0)
+    expect(again.stored).toEqual([])
+    expect(again.listener.status()).toEqual(kept)
+    await again.listener.stop()
+  })
+
+  test('a start at once is not past due', async () => {
+    const world = timer({ schedule: '0 0 * * * *', runOnStartup: true })
+    void world.listener.start()
+    await world.clock.advance(1)
+    expect(world.fired[0]?.firing.isPastDue).toBe(false)
+    await world.listener.stop()
+  })
+
+  test('a timer that is stopped before it has begun says nothing and fires nothing', async () => {
+    const world = timer({ schedule: '0 0 * * * *', runOnStartup: true })
+    const start = world.listener.start()
+    await world.listener.stop()
+    await start
+    await world.clock.advance(2 * HOUR)
+    expect(times(world)).toEqual([])
+    expect(world.lines).toEqual([])
+  })
+
+  test('an occurrence that comes while it stops does not fire', async () => {
+    let finish: () => void = () => undefined
+    const world = timer({ schedule: '0 * * * * *', run: () => new Promise((resolve) => (finish = resolve)) })
+    void world.listener.start()
+    await world.clock.advance(MINUTE)
+    const stop = world.listener.stop()
+    await world.clock.advance(5 * MINUTE)
+    finish()
+    await stop
+    await world.clock.advance(5 * MINUTE)
+    expect(times(world)).toEqual([MINUTE])
+  })
+
+  test('storage gets five seconds, and not more', async () => {
+    let reads = 0
+    const world = timer({
+      schedule: '0 * * * * *',
+      store: {
+        read: () => {
+          reads += 1
+          return Promise.reject(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }))
+        },
+      },
+    })
+    void world.listener.start()
+    await world.clock.advance(5000)
+    expect(world.lines).toEqual([])
+    expect(reads).toBe(21)
+    await world.clock.advance(250)
+    expect(world.lines[0]).toMatch(/^warning /)
+    expect(reads).toBe(22)
+    await world.listener.stop()
+  })
+
+  test('a schedule with fewer than five occurrences lists those, and says when there are no more', async () => {
+    const clock = createFakeClock(START)
+    const lines: string[] = []
+    const fired: number[] = []
+    const listener = createTimerListener({
+      name: 'tick',
+      schedule: {
+        description: 'Twice',
+        next: (after) => [START + MINUTE, START + 2 * MINUTE].find((at) => at > after),
+        isFrequent: () => false,
+      },
+      zone: { name: 'UTC', offsetAt: () => 0 },
+      runOnStartup: false,
+      clock,
+      store: undefined,
+      log: (level, message) => lines.push(`${level} ${message}`),
+      run: () => {
+        fired.push(clock.wall() - START)
+        return Promise.resolve()
+      },
+    })
+    await listener.start()
+    // Without a store there is no status to show.
+    expect(lines).toEqual([
+      "information The next 2 occurrences of the 'tick' schedule (Twice) will be:\n2026-01-01T00:01:00+00:00\n2026-01-01T00:02:00+00:00",
+    ])
+    await clock.advance(HOUR)
+    expect(fired).toEqual([MINUTE, 2 * MINUTE])
+    expect(lines.slice(1)).toEqual(["warning The schedule of 'tick' (Twice) has no further occurrence."])
+    expect(listener.status()).toBeUndefined()
+    await listener.stop()
+  })
+
   test('without a store it fires all the same', async () => {
     const world = timer({ schedule: '0 * * * * *', store: 'none' })
     void world.listener.start()

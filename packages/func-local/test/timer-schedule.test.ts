@@ -17,6 +17,20 @@ describe('timer schedules', () => {
     ['*/5 * * * *', '2026-03-01T10:01:00Z', '2026-03-01T10:05:00.000Z'],
     // A day of the month and a day of the week must both match, unlike in cron.
     ['0 0 0 13 * 5', '2026-03-14T00:00:00Z', '2026-11-13T00:00:00.000Z'],
+    ['  0   0  12 * *  * ', '2026-03-01T10:00:00Z', '2026-03-01T12:00:00.000Z'],
+    // The ends of each field, and a range that is written the other way round.
+    ['59 59 23 31 12 *', '2026-03-01T00:00:00Z', '2026-12-31T23:59:59.000Z'],
+    ['0 0 0 1 1 *', '2026-03-01T00:00:00Z', '2027-01-01T00:00:00.000Z'],
+    ['0 0 0 * * 6', '2026-03-01T00:00:00Z', '2026-03-07T00:00:00.000Z'],
+    ['0 0 0 * * 0', '2026-03-01T00:00:00Z', '2026-03-08T00:00:00.000Z'],
+    ['0 0 0 * * Mon-Wed', '2026-03-04T00:00:00Z', '2026-03-09T00:00:00.000Z'],
+    ['0 0 17-9 * * *', '2026-03-01T17:30:00Z', '2026-03-02T09:00:00.000Z'],
+    ['0 0 10-14/2 * * *', '2026-03-01T12:30:00Z', '2026-03-01T14:00:00.000Z'],
+    ['0 0 10-14/2 * * *', '2026-03-01T14:30:00Z', '2026-03-02T10:00:00.000Z'],
+    ['0 50/5 * * * *', '2026-03-01T10:56:00Z', '2026-03-01T11:50:00.000Z'],
+    ['0 */1 * * * *', '2026-03-01T10:01:00Z', '2026-03-01T10:02:00.000Z'],
+    ['0 10,9,2 * * * *', '2026-03-01T10:03:00Z', '2026-03-01T10:09:00.000Z'],
+    ['0 0 0 1 */6 *', '2026-03-01T00:00:00Z', '2026-07-01T00:00:00.000Z'],
   ])('%s after %s is %s', (expression, after, expected) => {
     expect(next(expression, after)).toBe(expected)
   })
@@ -27,16 +41,27 @@ describe('timer schedules', () => {
     // https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#timespan
     ['24:00:00', '2026-03-01T10:00:00Z', '2026-03-25T10:00:00.000Z'],
     ['1.00:00:00', '2026-03-01T10:00:00Z', '2026-03-02T10:00:00.000Z'],
+    ['23:59:59', '2026-03-01T10:00:00Z', '2026-03-02T09:59:59.000Z'],
+    ['30:10:20', '2026-03-01T10:00:00Z', '2026-03-31T20:20:00.000Z'],
+    [' 25:00:00 ', '2026-03-01T10:00:00Z', '2026-03-26T10:00:00.000Z'],
   ])('the time span %s after %s is %s', (expression, after, expected) => {
     expect(next(expression, after)).toBe(expected)
   })
 
-  test.each(['', '* * *', '* * * * * * *', '60 * * * * *', '0 0 0 * * 7', '0 0 0 L * *', '0 0 0 * * 5#1', '@daily', '0 0 0 ? * *', '*/0 * * * * *', 'a b c d e f', '-00:00:01', '00:00:00'])(
+  test.each(['', '* * *', '* * * * * * *', '60 * * * * *', '0 0 0 * * 7', '0 0 0 L * *', '0 0 0 * * 5#1', '@daily', '0 0 0 ? * *', '*/0 * * * * *', 'a b c d e f', '-00:00:01', '00:00:00', '0 0 0 32 * *', '0 0 0 0 * *', '0 0 0 * 13 *', '0 0 0 * 0 *', '0 0 24 * * *', '0 60 * * * *', '*-5 * * * * *', '1-x * * * * *', '1-60 * * * * *', '0 0 0 * x1 *', '0 0 0 * 1x *', '1/0 * * * * *', '1,,2 * * * * *', '1-2-3 * * * * *', '1- * * * * *', '/5 * * * * *', 'x0 * * * * *', '0 0 0 * Jänner *', '0 0 0 * * Someday', 'Mon 0 0 * * *', '24:60:00', '25:00:0x', 'x25:00:00', '25:00:00x'])(
     "'%s' is no schedule",
     (expression) => {
       expect(parseSchedule(expression, zone('UTC'))).toBeUndefined()
     },
   ) // prettier-ignore
+
+  test.each([
+    [' 0  */5 * * * * ', "Cron: '0 */5 * * * *'"],
+    ['*/5 * * * *', "Cron: '*/5 * * * *'"],
+    [' 00:05:00 ', 'Constant: 00:05:00'],
+  ])('%j is shown as %s', (text, description) => {
+    expect(parsed(text, zone('UTC')).description).toBe(description)
+  })
 
   test('a date that never comes has no occurrence', () => {
     expect(next('0 0 0 30 2 *', '2026-03-01T00:00:00Z')).toBeUndefined()
@@ -68,6 +93,27 @@ describe('timer schedules', () => {
       expect(series('0 30 2 * * *', '2026-10-25T01:10:00Z', 1)).toEqual(['2026-10-26T01:30:00.000Z'])
     })
 
+    test('five fields follow the same rules', () => {
+      expect(series('30 2 * * *', '2026-10-24T12:00:00Z', 2)).toEqual([
+        '2026-10-25T00:30:00.000Z',
+        '2026-10-26T01:30:00.000Z',
+      ])
+      expect(series('*/30 * * * *', '2026-10-25T00:15:00Z', 3)).toEqual([
+        '2026-10-25T00:30:00.000Z',
+        '2026-10-25T01:00:00.000Z',
+        '2026-10-25T01:30:00.000Z',
+      ])
+      // The hour repeats, the minute does not.
+      expect(series('30 * * * *', '2026-10-24T23:45:00Z', 3)).toEqual(
+        series('0 30 * * * *', '2026-10-24T23:45:00Z', 3),
+      )
+    })
+
+    test('a time that is only in the repeated hour, and never again, has no further occurrence', () => {
+      const once = parsed('0 30 2 25 10 *', zone('Europe/Berlin'))
+      expect(isoOf(once.next(Date.parse('2026-10-25T01:10:00Z')))).toBe('2027-10-25T00:30:00.000Z')
+    })
+
     test('an interval goes on through the repeated hour', () => {
       expect(series('0 */30 * * * *', '2026-10-24T23:45:00Z', 6)).toEqual([
         '2026-10-25T00:00:00.000Z',
@@ -86,6 +132,9 @@ describe('timer schedules', () => {
     ['0 * * * * *', false],
     ['00:00:59', true],
     ['00:01:00', false],
+    ['0,59 * * * * *', true],
+    ['0 0 0 30 2 *', false],
+    ['0 0 0 29 2 *', false],
   ])('%s: more than once a minute is %s', (expression, expected) => {
     const now = Date.parse('2026-03-01T10:00:00Z')
     expect(parsed(expression, zone('UTC')).isFrequent(now)).toBe(expected)

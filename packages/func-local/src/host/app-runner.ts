@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { systemClock, type Clock } from '../clock.ts'
 import { ConfigurationError } from '../config/json-file.ts'
 import type { Generation } from './generation.ts'
 import type { Log } from './log.ts'
@@ -38,11 +38,12 @@ export function createAppRunner(
   load: (giveUp: AbortSignal) => Promise<Generation>,
   onReload: (generation: Generation) => void,
   log: Log,
+  clock: Clock = systemClock,
 ): AppRunner {
   const stopping = new AbortController()
   const retiring = new Map<Generation, Promise<void>>()
   const restarts = createBackoff()
-  const crashes = createCrashCounter(log)
+  const crashes = createCrashCounter(log, clock)
   let live: Generation | undefined
   let settle: (generation: Generation) => void = () => undefined
   let waiting = newWait()
@@ -126,7 +127,7 @@ export function createAppRunner(
     wake = new AbortController()
     const { signal } = wake
     if (milliseconds === undefined) await once(signal, 'abort')
-    else await sleep(milliseconds, undefined, { signal }).catch(() => undefined)
+    else await clock.sleep(milliseconds, signal)
   }
 
   function newWait(): Promise<Generation> {
@@ -138,11 +139,11 @@ export function createAppRunner(
     live = generation
     settle(generation)
     generation.start()
-    const loadedAt = Date.now()
+    const loadedAt = clock.now()
     const { worker } = generation
     void worker.gone.then(() => {
       if (isStopping() || live !== generation) return
-      if (Date.now() - loadedAt > STABLE_AFTER_MS) restarts.reset()
+      if (clock.now() - loadedAt > STABLE_AFTER_MS) restarts.reset()
       live = undefined
       waiting = newWait()
       retire(generation)
@@ -214,12 +215,15 @@ function createBackoff(): { readonly next: () => number; readonly reset: () => v
 }
 
 /** Says when the real host would have stopped. */
-function createCrashCounter(log: Log): { readonly add: () => void; readonly reset: () => void } {
+function createCrashCounter(
+  log: Log,
+  clock: Clock,
+): { readonly add: () => void; readonly reset: () => void } {
   let count = 0
   let last = 0
   return {
     add: () => {
-      const now = Date.now()
+      const now = clock.now()
       count = now - last > CRASHES_BELONG_TOGETHER_MS ? 1 : count + 1
       last = now
       if (count < CRASHES_THAT_END_THE_REAL_HOST) return

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import type { FSWatcher } from 'chokidar'
+import type { FSWatcher, watch as watchFiles } from 'chokidar'
 import { isDynamicPattern } from 'tinyglobby'
 import type { WatchOptions } from '../config/host-options.ts'
 
@@ -37,6 +37,7 @@ export function watchApp(
   initial: WatchOptions,
   onChange: () => void,
   onError: (reason: string) => void,
+  chokidar: () => Promise<{ readonly watch: typeof watchFiles }> = () => import('chokidar'),
 ): AppWatcher {
   let timer: NodeJS.Timeout | undefined
   let rules: WatchRules = { top: topFolder(mainOf(appDirectory)), options: initial }
@@ -62,7 +63,7 @@ export function watchApp(
     if (!rules.options.enabled) return undefined
     const current = rules
     const since = Date.now()
-    const { watch } = await import('chokidar')
+    const { watch } = await chokidar()
     const watcher: FSWatcher = watch(appDirectory, {
       // What changes before everything is watched is seen by its time.
       ignoreInitial: false,

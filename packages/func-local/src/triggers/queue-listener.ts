@@ -175,7 +175,6 @@ export function createQueueListener(listener: QueueListenerOptions): {
       if (popReceipt === undefined) return
       try {
         popReceipt = await queue.hide(message.messageId, popReceipt, listener.leaseSeconds)
-        if (popReceipt === undefined) end()
       } catch (error) {
         log.warn(
           `The lease of message '${message.messageId}' of queue '${queueName}' could not be renewed (${reasonOf(error)}).`,

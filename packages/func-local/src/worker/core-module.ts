@@ -7,7 +7,8 @@ const GLOBAL_KEY = 'func-local.functions-core'
 type Load = (request: string, parent: unknown, isMain: boolean) => unknown
 type Resolved = { url: string; shortCircuit?: boolean; format?: string }
 type Resolve = (specifier: string, context: unknown, next: (s: string, c: unknown) => Resolved) => Resolved
-interface ModuleInternals {
+/** What is used of `node:module`. */
+export interface ModuleInternals {
   _load: Load
   /** Synchronous hooks in this thread; Node 22.15 and later. */
   registerHooks?: (hooks: { resolve: Resolve }) => void
@@ -18,8 +19,10 @@ interface ModuleInternals {
  * Makes the module `@azure/functions-core` loadable in this process. It exists only inside a Functions worker, so
  * the app's library finds it through `require`, through a bundle's `createRequire`, and through `import`.
  */
-export function provideCoreModule(api: CoreApi): void {
-  const internals = Module as unknown as ModuleInternals
+export function provideCoreModule(
+  api: CoreApi,
+  internals: ModuleInternals = Module as unknown as ModuleInternals,
+): void {
   const load = internals._load
   internals._load = function (this: unknown, request, parent, isMain) {
     return request === NAME ? api : load.call(this, request, parent, isMain)

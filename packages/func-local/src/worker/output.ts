@@ -12,7 +12,11 @@ const STUCK_AFTER_MS = 1000
  * entries of `context.log`. The channel sends what the system does not take at once when the app yields; an app that does
  * not yield for a second writes to the process's own pipes instead, which are written synchronously.
  */
-export function redirectOutput(channel: Channel<FromWorker>, socket: Socket): void {
+export function redirectOutput(
+  channel: Channel<FromWorker>,
+  socket: Pick<Socket, 'writable' | 'writableLength'>,
+  output: Readonly<Record<'stdout' | 'stderr', { write: Write }>> = process,
+): void {
   let turnBegan: number | undefined
   const isStuck = (): boolean => {
     if (turnBegan === undefined) {
@@ -22,9 +26,8 @@ export function redirectOutput(channel: Channel<FromWorker>, socket: Socket): vo
     return socket.writableLength > 0 && performance.now() - turnBegan > STUCK_AFTER_MS
   }
   for (const name of ['stdout', 'stderr'] as const) {
-    const stream = process[name]
+    const stream = output[name]
     const decoder = new TextDecoder()
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its stream below
     const original: Write = stream.write
     const write = (
       chunk: string | Uint8Array,
@@ -49,7 +52,11 @@ export function redirectOutput(channel: Channel<FromWorker>, socket: Socket): vo
  * Writes what the socket has not sent yet when the process ends, for nothing is sent in the background then. How much that
  * is, only Node's own fields tell; where they are missing, it is lost, as it would be anyway.
  */
-export function flushOnExit(socket: Socket, fd: number): void {
+export function flushOnExit(
+  socket: Socket,
+  fd: number,
+  exiting: { on: (event: 'exit', run: () => void) => unknown } = process,
+): void {
   let unsent: Uint8Array[] = []
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its socket below
   const { write } = socket
@@ -58,7 +65,7 @@ export function flushOnExit(socket: Socket, fd: number): void {
     unsent.push(args[0])
     return write.apply(socket, args)
   }
-  process.on('exit', () => {
+  exiting.on('exit', () => {
     const { _handle: handle, _writableState: state } = socket as unknown as SocketFields
     if (socket.writableLength === 0 || handle?.writeQueueSize === undefined || state?.writelen === undefined)
       return
