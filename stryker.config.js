@@ -10,12 +10,14 @@ import { base } from './jest.config.js'
 const ROOT = import.meta.dirname
 
 /**
- * Only tests that run the code in their own process can be asked about a mutant: not those that start a host or an Azurite.
+ * Only tests that run the code in their own process can be asked about a mutant: not those that start a host, a worker or an Azurite.
  */
 const inProcess = (pattern) =>
   globSync(pattern, { cwd: ROOT }).filter(
     (file) =>
-      !/harness\/(?:host|azurite)\.ts|node:child_process/.test(readFileSync(path.join(ROOT, file), 'utf8')),
+      !/harness\/(?:host|azurite)\.ts|node:child_process|dist\/worker/.test(
+        readFileSync(path.join(ROOT, file), 'utf8'),
+      ),
   )
 
 const SCOPES = {
