@@ -4,13 +4,10 @@ import type { HostConfig } from '../src/config/host-config.ts'
 import { settingsOf } from '../src/config/settings.ts'
 import { hostIdOf } from '../src/host-id.ts'
 
-const config = (appDirectory: string, id?: unknown): HostConfig => {
-  const unused = (): never => {
-    throw new Error('It is not needed.')
-  }
-  const raw = (name: string): unknown => (name === 'id' ? id : undefined)
-  return { appDirectory, raw, section: unused, list: unused, refusal: unused, report: unused, problems: [] }
-}
+const config = (appDirectory: string, id?: unknown): Pick<HostConfig, 'appDirectory' | 'raw'> => ({
+  appDirectory,
+  raw: (name) => (name === 'id' ? id : undefined),
+})
 const none = settingsOf(new Map())
 const machine = hostname().replace(/[^\p{L}\p{Nd}]/gu, '')
 
