@@ -16,7 +16,7 @@ const ROOT = import.meta.dirname
 const inProcess = (pattern) =>
   globSync(pattern, { cwd: ROOT }).filter(
     (file) =>
-      !/harness\/(?:host|azurite)\.ts|testkit\/hostProcess|node:child_process/.test(
+      !/harness\/(?:host|azurite)\.ts|testkit\/hostProcess|node:child_process|dist\/worker/.test(
         readFileSync(path.join(ROOT, file), 'utf8'),
       ),
   )

@@ -10,7 +10,7 @@ const LONGEST = 32
  * https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script.WebHost/ScriptHostIdProvider.cs and
  * https://learn.microsoft.com/azure/azure-functions/functions-app-settings#azurefunctionswebhost__hostid
  */
-export function hostIdOf(settings: Settings, hostConfig: HostConfig): string {
+export function hostIdOf(settings: Settings, hostConfig: Pick<HostConfig, 'appDirectory' | 'raw'>): string {
   const fromFile = hostConfig.raw('id')
   const configured =
     settings.get('AzureFunctionsWebHost:hostId') ?? (typeof fromFile === 'string' ? fromFile : undefined)

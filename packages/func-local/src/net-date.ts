@@ -10,8 +10,8 @@ export interface NetDate {
 const ISO = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,7})\d*)?(Z|[+-]\d\d(?::?\d\d)?)?$/
 const MICROSOFT = /^\/Date\((-?\d+)([+-]\d{4})?\)\/$/
 const MINUTE_MS = 60_000
-// .NET's DateTime ends with the year 9999 and begins with the year 1.
-const EARLIEST = Date.UTC(2000, 0, 1) - 1999 * 365.2425 * 24 * 60 * MINUTE_MS
+// .NET's DateTime begins with the year 1 and ends with the year 9999.
+const EARLIEST = Date.parse('0001-01-01T00:00:00Z')
 const LATEST = Date.UTC(10000, 0, 1)
 
 /**
@@ -46,7 +46,7 @@ function offsetOf(zone: string | undefined): number | undefined {
   if (zone === undefined || zone === 'Z') return 0
   const hours = Number(zone.slice(1, 3))
   const minutes = Number(zone.slice(3).replace(':', ''))
-  if (hours > 99 || minutes > 59) return undefined
+  if (minutes > 59) return undefined
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes)
 }
 

@@ -47,6 +47,53 @@ describe('the command line', () => {
       { verbose: true, notices: [expect.stringContaining('--csharp is not supported') as unknown as string] },
     ],
     [['start', '--language-worker=--inspect'], { languageWorker: ['--inspect'] }],
+    [['start', '--language-worker=--a  --b'], { languageWorker: ['--a', '--b'] }],
+    [
+      ['start', '--language-worker', '--a  --b', '--verbose'],
+      { languageWorker: ['--a', '--b'], verbose: true },
+    ],
+    [
+      ['start', '--language-worker', '--', '--a  --b', '--verbose'],
+      { languageWorker: ['--a', '--b', '--verbose'] },
+    ],
+    [['start', '--language-worker', '--inspect'], { languageWorker: ['--inspect'] }],
+    [
+      ['start', '--functions=a, b,', 'c , d', '--verbose'],
+      { functions: ['a', 'b', 'c', 'd'], verbose: true },
+    ],
+    [['start', '--verbose=true', '--enableAuth=false'], { verbose: true }],
+    [['start', '--port=65535'], { port: 65535 }],
+    [['start', '--cors=a=b'], { cors: 'a=b' }],
+    [
+      ['start', '--csharp', 'TRUE', '--verbose'],
+      {
+        verbose: true,
+        notices: ['--csharp is not supported by func-local: it is for .NET apps. It is ignored.'],
+      },
+    ],
+    [
+      ['start', '--csharp', 'false'],
+      { notices: ['--csharp is not supported by func-local: it is for .NET apps. It is ignored.'] },
+    ],
+    [
+      ['start', '--csharp=true', '--debug'],
+      {
+        notices: [
+          '--csharp is not supported by func-local: it is for .NET apps. It is ignored.',
+          '--debug is not supported by func-local: use --language-worker -- --inspect. It is ignored.',
+        ],
+      },
+    ],
+    [
+      ['start', '--runtime', 'x', '--timeout=5', '--dotnet-isolated-debug'],
+      {
+        notices: [
+          '--runtime is not supported by func-local: it is for .NET apps. It is ignored.',
+          '--timeout is not supported by func-local: it waits for as long as the app takes to load. It is ignored.',
+          '--dotnet-isolated-debug is not supported by func-local: it is for .NET apps. It is ignored.',
+        ],
+      },
+    ],
   ])('%j', (args, expected) => {
     expect(parseArguments(args)).toEqual({ kind: 'start', options: { ...defaults, ...expected } })
   })
@@ -67,7 +114,22 @@ describe('the command line', () => {
     [['start', '--port', '99999'], /from 0 to 65535, not '99999'/],
     [['start', '--functions'], /--functions needs a value/],
     [['new'], /Unknown command 'new'/],
-    [['start', 'extra'], /Unexpected argument 'extra'/],
+    [['start', 'extra'], /^Unexpected argument 'extra'; see func-local --help\.$/],
+    [['start', 'a=b'], /Unexpected argument 'a=b'/],
+    [['start', '=x'], /Unexpected argument '=x'/],
+    [['start', '--=x'], /Unknown flag '--'/],
+    [['start', '-p=1'], /Unknown flag '-p=1'/],
+    [['start', '--csharp', 'xtrue'], /Unexpected argument 'xtrue'/],
+    [['start', '--csharp', 'truex'], /Unexpected argument 'truex'/],
+    [['start', '--csharp=true', 'true'], /Unexpected argument 'true'/],
+    [['start', '--port', '65536'], /from 0 to 65535, not '65536'/],
+    [['start', '--port', '8x'], /from 0 to 65535, not '8x'/],
+    [['start', '--port', 'x8'], /from 0 to 65535, not 'x8'/],
+    [['start', '--port='], /from 0 to 65535, not ''/],
+    [['start', '--functions='], /^--functions needs a value; see func-local --help\.$/],
+    [['start', '--language-worker'], /--language-worker needs a value/],
+    [['start', '--timeout'], /--timeout needs a value/],
+    [['start', '--useHttps', 'true'], /Leave it out, or use Core Tools \(func start\)\.$/],
   ])('%j is refused', (args, message) => {
     expect(() => parseArguments(args)).toThrow(UsageError)
     expect(() => parseArguments(args)).toThrow(message)
@@ -103,9 +165,24 @@ describe('the command line', () => {
       expect(USAGE).toContain(flag)
   })
 
+  test.each([
+    ['--prot', '--port'],
+    ['--adress', '--address'],
+    ['--Verbos', '--verbose'],
+    ['--corz', '--cors'],
+    ['--hlep', '--help'],
+  ])('for %s it suggests %s', (given, meant) => {
+    expect(() => parseArguments(['start', given])).toThrow(
+      `Unknown flag '${given}'. Did you mean ${meant}? See func-local --help.`,
+    )
+  })
+
   test('help and version', () => {
     expect(parseArguments(['--help'])).toEqual({ kind: 'help' })
     expect(parseArguments(['start', '-h'])).toEqual({ kind: 'help' })
     expect(parseArguments(['--version'])).toEqual({ kind: 'version' })
+    expect(parseArguments(['help'])).toEqual({ kind: 'help' })
+    expect(parseArguments(['version'])).toEqual({ kind: 'version' })
+    expect(parseArguments(['host', 'start', '-V'])).toEqual({ kind: 'version' })
   })
 })

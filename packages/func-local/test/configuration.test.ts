@@ -3,11 +3,14 @@ import fc from 'fast-check'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { readConfiguration } from '../src/config/configuration.ts'
 import { readHostConfig } from '../src/config/host-config.ts'
 import { readHostOptions } from '../src/config/host-options.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
 import { readSettings, settingsOf } from '../src/config/settings.ts'
 import { parseTimeSpan } from '../src/config/time-span.ts'
+import { timeZoneOf } from '../src/config/time-zone.ts'
+import { readSettings as readAppSettings, SettingsError } from '../src/settings.ts'
 import { retryDelay, withRetries } from '../src/host/retry.ts'
 import { readQueueOptions } from '../src/storage/queue-options.ts'
 
@@ -133,6 +136,112 @@ describe('configuration', () => {
     )
   })
 
+  test('the two files are read together, with the problems of both', async () => {
+    await hostFile('{ "version": "2.0", "functionTimeout": "00:01:00" }')
+    await settingsFile(
+      '{ "IsEncrypted": false, "Values": { "FUNCTIONS_WORKER_RUNTIME": "Node", "WEBSITE_TIME_ZONE": "W. Europe Standard Time", "NUL": null }, "Host": { "CORS": "*" } }',
+    )
+    const read = readConfiguration(directory, { TZ: 'Asia/Tokyo' })
+    expect([read.local, read.timeZone, read.hostConfig.appDirectory]).toEqual([
+      { CORS: '*' },
+      'Asia/Tokyo',
+      directory,
+    ])
+    expect(read.hostOptions.functionTimeout?.milliseconds).toBe(60_000)
+    expect(read.settings.get('TZ')).toBe('Asia/Tokyo')
+    expect(read.problems).toEqual([
+      'local.settings.json: "NUL" is null and is not set. Use "" for an empty text.',
+      "WEBSITE_TIME_ZONE is 'W. Europe Standard Time', which is not an IANA time zone ('Europe/Berlin' for example); the time zone is TZ, 'Asia/Tokyo'.",
+    ])
+    expect(readConfiguration(directory, { WEBSITE_TIME_ZONE: 'Europe/Berlin' })).toMatchObject({
+      timeZone: 'Europe/Berlin',
+      problems: [
+        expect.stringContaining('"WEBSITE_TIME_ZONE" is not used'),
+        expect.stringContaining('"NUL"'),
+      ],
+    })
+  })
+
+  test.each(['dotnet-isolated', 'python', 'nodejs'])(
+    'an app of the runtime %s is refused',
+    async (runtime) => {
+      await hostFile('{ "version": "2.0" }')
+      await settingsFile('{}')
+      const read = (name: string) => () => readConfiguration(directory, { FUNCTIONS_WORKER_RUNTIME: name })
+      expect(read(runtime)).toThrow(ConfigurationError)
+      expect(read(runtime)).toThrow(
+        `FUNCTIONS_WORKER_RUNTIME is '${runtime}', and func-local runs Node.js apps only. Set it to 'node', or use Core Tools for this app.`,
+      )
+      for (const name of ['NODE', '']) expect(read(name)).not.toThrow()
+      expect(() => readConfiguration(directory, {})).not.toThrow()
+    },
+  )
+
+  test('without a time zone it is the one of the machine', () => {
+    const zone = (values: Record<string, string>): unknown =>
+      timeZoneOf(settingsOf(new Map(Object.entries(values))))
+    expect(zone({})).toEqual({ name: undefined, problem: undefined })
+    expect(zone({ WEBSITE_TIME_ZONE: '', TZ: '' })).toEqual({ name: undefined, problem: undefined })
+    expect(zone({ WEBSITE_TIME_ZONE: 'Mars' })).toEqual({
+      name: undefined,
+      problem: expect.stringMatching(/; the time zone is this machine's\.$/),
+    })
+  })
+
+  test.each([
+    ['{ "IsEncrypted": true, "Values": { "A": "x" } }', 'true'],
+    ['{ "Values": { "A": "x" } }', 'missing, which means true'],
+    ['{ "ConnectionStrings": { "A": "x" } }', 'missing, which means true'],
+    ['{ "Values": { "A": "x" }, "ConnectionStrings": { "B": "y" } }', 'missing, which means true'],
+  ])('%s is encrypted: the line says why, and what to do', async (content, what) => {
+    await settingsFile(content)
+    const file = path.join(directory, 'local.settings.json')
+    expect(() => readSettings(directory, {})).toThrow(
+      `${file} is encrypted ("IsEncrypted" is ${what}), and only Core Tools on the machine that encrypted it can read it. Run "func settings decrypt" there, or write the values in plain text with "IsEncrypted": false.`,
+    )
+  })
+
+  test('sections and the keys of Host have any case; a schema is no setting', async () => {
+    await settingsFile(
+      '{ "$schema": "x", "isencrypted": false, "VALUES": { "A": "1" }, "connectionstrings": { "Sql": { "ConnectionString": "s" }, "": "t" }, "host": { "cors": "*", "localhttpport": "7100", "CORScredentials": true } }',
+    )
+    const { settings, host, problems } = readSettings(directory, { UNSET: undefined })
+    expect([settings.get('A'), settings.get('connectionstrings__sql')]).toEqual(['1', 's'])
+    expect(host).toEqual({ CORS: '*', LocalHttpPort: 7100, CORSCredentials: true })
+    expect(settings.environment).not.toHaveProperty('UNSET')
+    expect(problems).toEqual([
+      'local.settings.json: a setting without a name in "ConnectionStrings" is ignored.',
+    ])
+  })
+
+  test('a folder without host.json is no app', async () => {
+    const empty = await mkdtemp(path.join(directory, 'empty-'))
+    expect(() => readHostConfig(empty, none)).toThrow(ConfigurationError)
+    expect(() => readHostConfig(empty, none)).toThrow(
+      `There is no host.json in ${empty}. Start in the folder of a function app, or name it with --script-root.`,
+    )
+    expect(readSettings(empty, { A: '1' })).toMatchObject({ host: {}, problems: [] })
+  })
+
+  test('tools beside the host read the same settings, and have an error of their own', async () => {
+    await settingsFile(
+      '{ "IsEncrypted": false, "Values": { "My__Key": "v" }, "Host": { "LocalHttpPort": 7100 } }',
+    )
+    const settings = readAppSettings(directory, { OTHER: 'o' })
+    expect([settings.get('my:key'), settings.localHttpPort, settings.environment]).toEqual([
+      'v', 7100, { OTHER: 'o', My__Key: 'v' },
+    ]) // prettier-ignore
+    await settingsFile('[]')
+    expect(() => readAppSettings(directory, {})).toThrow(SettingsError)
+    expect(() => readAppSettings(directory, {})).toThrow(
+      expect.objectContaining({
+        name: 'SettingsError',
+        message: expect.stringContaining('must hold a JSON object') as unknown,
+        cause: expect.any(ConfigurationError) as unknown,
+      }),
+    )
+  })
+
   // https://learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values
   test('any value of host.json can come from the environment', async () => {
     await hostFile(
@@ -197,9 +306,22 @@ describe('configuration', () => {
     ['30:10:20', 30 * 86_400_000 + 10 * 3_600_000 + 20 * 60_000],
     ['1:02:03:04.5', 93_784_500],
     ['23:59', 86_340_000],
+    ['23:59:59', 86_399_000],
+    ['5.1:2', 5 * 86_400_000 + 3_720_000],
+    ['10675199', 10_675_199 * 86_400_000],
+    ['1:0:0:0', 86_400_000],
+    [' 00:00:01 ', 1000],
+    ['00:00:01.0000005', 1000.0005],
     ['-1', -86_400_000],
     ['', undefined],
     ['24:00', undefined],
+    ['24:00:00.5', undefined],
+    ['10675200', undefined],
+    ['1:24:0:0', undefined],
+    ['0:0:60:0', undefined],
+    ['00:00:00.12345678', undefined],
+    ['--1', undefined],
+    ['x', undefined],
     ['00:00:60', undefined],
     ['00:60:00', undefined],
     ['1.24:00:00', undefined],

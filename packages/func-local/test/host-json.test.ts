@@ -6,11 +6,9 @@ import { readHostConfig, type HostConfig } from '../src/config/host-config.ts'
 import { readHostOptions, type HostJsonOptions } from '../src/config/host-options.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
 import { settingsOf } from '../src/config/settings.ts'
-import { routePrefix } from '../src/http/http-options.ts'
+import { customHeaders, routePrefix, throttleLimits } from '../src/http/http-options.ts'
 import { readBlobOptions } from '../src/storage/blob-options.ts'
 import { readQueueOptions } from '../src/storage/queue-options.ts'
-import { answering, writeApp } from './harness/app.ts'
-import { onCoreTools, spawnHost, startHost } from './harness/host.ts'
 
 describe('host.json', () => {
   let directory: string
@@ -193,6 +191,190 @@ describe('host.json', () => {
     },
   )
 
+  test('limits and headers of HTTP are read, or have their defaults', async () => {
+    await write('{ "version": "2.0" }')
+    expect([customHeaders(config()), throttleLimits(config())]).toEqual([
+      {},
+      { concurrent: -1, outstanding: -1 },
+    ])
+    const http = {
+      maxConcurrentRequests: 5,
+      maxOutstandingRequests: '7',
+      customHeaders: { 'X-A': 1 },
+      hsts: { isEnabled: true },
+    }
+    await write(nested('extensions.http', http))
+    const read = config()
+    expect([customHeaders(read), throttleLimits(read), read.problems]).toEqual([
+      { 'X-A': '1' },
+      { concurrent: 5, outstanding: 7 },
+      [],
+    ])
+  })
+
+  test('levels are read for each category, nested ones too', async () => {
+    const logLevel = {
+      default: 'Error',
+      Function: { a: 'debug', default: 1 },
+      'Host.*': ' 99 ',
+      'x:y': 'None',
+      empty: '',
+      none: null,
+    }
+    await write(nested('logging.logLevel', logLevel))
+    expect([...read().logLevels]).toEqual([
+      ['default', 'error'],
+      ['Function:a', 'debug'],
+      ['Function:default', 'debug'],
+      ['Host.*', 'none'],
+      ['x:y', 'none'],
+    ])
+    expect([...read({ logging__logLevel__default: 'Trace', logging__logLevel__Own__Part: 'Warning' }).logLevels]).toEqual(
+      expect.arrayContaining([['default', 'trace'], ['Own:Part', 'warning']]),
+    ) // prettier-ignore
+  })
+
+  test('a level that there is not, and a pattern of more than one star, are refused with what is allowed', async () => {
+    await write(nested('logging.logLevel.Own', 'Loud'))
+    expect(refusal()).toBe(
+      'host.json: "logging.logLevel.Own" is "Loud", but it must be one of "Trace", "Debug", "Information", "Warning", "Error", "Critical", "None". The Functions host does not start with this value, in Azure neither; correct it.',
+    )
+    await write('{ "version": "2.0" }')
+    expect(refusal({ logging__logLevel__Own__Part: 'Loud' })).toMatch(
+      /^The setting logging__logLevel__Own__Part is 'Loud', but it must be one of /,
+    )
+    await write(nested('logging.logLevel', { 'a*b*c': 'Error' }))
+    expect(refusal()).toMatch(
+      /^host\.json: "logging\.logLevel\.a\*b\*c" is "Error", but it must have a category with one "\*" at most\./,
+    )
+    await write(nested('logging.logLevel', { 'a*b': 'Error' }))
+    expect([...read().logLevels]).toEqual([['a*b', 'error']])
+  })
+
+  test('what else reloads the app is read, or has its defaults', async () => {
+    await write('{ "version": "2.0" }')
+    expect(read().watch).toEqual({ enabled: true, directories: [], files: [] })
+    await write(
+      '{ "version": "2.0", "watchDirectories": ["a", "b"], "watchFiles": ["c.txt"], "fileWatchingEnabled": false }',
+    )
+    expect(read().watch).toEqual({ enabled: false, directories: ['a', 'b'], files: ['c.txt'] })
+  })
+
+  test.each<readonly [string, unknown, string]>([
+    ['functionTimeout', '00:00:00.999', 'must be a time span such as "00:05:00", at least 00:00:01, or "-1" for no limit'],
+    ['retry', { strategy: 'fixedDelay', maxRetryCount: 2 }, 'must have "delayInterval"'],
+    ['retry', { strategy: 'fixedDelay', delayInterval: '00:00:01' }, 'must have "maxRetryCount"'],
+    ['retry', { maxRetryCount: 2, maximumInterval: '00:00:01' }, 'must have "minimumInterval"'],
+    ['retry', { maxRetryCount: 2, minimumInterval: '00:00:01' }, 'must have "maximumInterval"'],
+    ['retry', { maxRetryCount: 1, minimumInterval: '00:00:02', maximumInterval: '00:00:01' }, 'must have a "minimumInterval" below its "maximumInterval"'],
+    ['retry', { maxRetryCount: -2 }, 'must be a whole number, at least -1'],
+    ['retry', { delayInterval: '-00:00:01' }, 'must be a time span such as "00:01:00", at least 00:00:00'],
+    ['singleton', { lockPeriod: '00:00:14.999' }, 'must be a time span such as "00:01:00", at least 00:00:15, at most 00:01:00'],
+    ['singleton', { listenerLockPeriod: '00:01:00.001' }, 'must be a time span such as "00:01:00", at least 00:00:15, at most 00:01:00'],
+    ['singleton', { lockAcquisitionTimeout: '00:00:00' }, 'must be a time span such as "00:01:00", at least 00:00:00.001'],
+    ['singleton', { lockAcquisitionPollingInterval: '00:00:00.499' }, 'must be a time span such as "00:01:00", at least 00:00:00.500'],
+    ['singleton', { listenerLockRecoveryPollingInterval: '00:00:14' }, 'must be a time span such as "00:01:00", at least 00:00:15'],
+    ['aggregator', { batchSize: 10_001 }, 'must be a whole number from 1 to 10000'],
+    ['aggregator', { flushTimeout: '00:05:00.001' }, 'must be a time span such as "00:01:00", at least 00:00:00.001, at most 00:05:00'],
+    ['aggregator', { isEnabled: 'x' }, 'must be true or false'],
+    ['logging', { fileLoggingMode: 'x' }, 'must be one of "never", "always", "debugOnly"'],
+    ['extensionBundle', { version: '1.*' }, 'must have the "id" of a bundle, "Microsoft.Azure.Functions.ExtensionBundle" for example'],
+    ['extensionBundle', { id: 'a b', version: '1.*' }, 'must have the "id" of a bundle, "Microsoft.Azure.Functions.ExtensionBundle" for example'],
+    ['extensionBundle', { id: '-a', version: '1.*' }, 'must have the "id" of a bundle, "Microsoft.Azure.Functions.ExtensionBundle" for example'],
+    ['extensionBundle', { id: 'a' }, 'must have a "version" range, "[4.*, 5.0.0)" for example'],
+    ['extensionBundle', { id: 'a', version: '4.x' }, 'must have a "version" range, "[4.*, 5.0.0)" for example'],
+  ])('%s: %j %s', async (section, value, what) => {
+    await write(nested(section, value))
+    expect(refusal()).toContain(`, but it ${what}. The Functions host`)
+  }) // prettier-ignore
+
+  test('the error of a bundle names the key that is wrong, or the section where one is missing', async () => {
+    const shown = async (value: object): Promise<string> => {
+      await write(nested('extensionBundle', value))
+      return refusal().split(' is ')[0] ?? ''
+    }
+    expect(await shown({ id: '', version: '1.*' })).toBe('host.json: "extensionBundle"')
+    expect(await shown({ id: 'a b', version: '1.*' })).toBe('host.json: "extensionBundle.id"')
+    expect(await shown({ id: 'a' })).toBe('host.json: "extensionBundle"')
+    expect(await shown({ id: 'a', version: 'x' })).toBe('host.json: "extensionBundle.version"')
+  })
+
+  test.each<readonly [string, unknown]>([
+    ['functionTimeout', '00:00:01'],
+    ['retry', { maxRetryCount: -1, minimumInterval: '00:00:01', maximumInterval: '00:00:01' }],
+    ['singleton', { lockPeriod: '00:00:15', listenerLockPeriod: '00:01:00', lockAcquisitionTimeout: '00:00:00.001', lockAcquisitionPollingInterval: '00:00:00.5', listenerLockRecoveryPollingInterval: '00:00:15' }],
+    ['aggregator', { batchSize: 10_000, flushTimeout: '00:05:00', isEnabled: true }],
+    ['logging', { fileLoggingMode: 'debugonly', console: {}, applicationInsights: {}, logLevel: {} }],
+    ['extensionBundle', { id: 'a.b-c_d', version: '*', ensureLatest: true }],
+    ['extensionBundle', {}],
+    ['extensions', { own: { a: 1 } }],
+    ['watchFiles', []],
+    ['$schema', 'x'],
+  ])('%s: %j is accepted without a word', async (section, value) => {
+    await write(nested(section, value))
+    const read = config()
+    readHostOptions(read)
+    expect(read.problems).toEqual([])
+  }) // prettier-ignore
+
+  test('exponential back-off is the strategy where none is named', async () => {
+    const intervals = { maxRetryCount: 3, minimumInterval: '00:00:01', maximumInterval: '00:00:02' }
+    for (const strategy of [{}, { strategy: 'ExponentialBackoff' }]) {
+      await write(nested('retry', { ...strategy, ...intervals }))
+      expect(read().retry).toEqual({
+        retryStrategy: 'exponentialBackoff',
+        maxRetryCount: 3,
+        minimumInterval: { seconds: 1 },
+        maximumInterval: { seconds: 2 },
+      })
+    }
+  })
+
+  test.each([
+    ['{}', 'problem', / is empty and counts as \{ "version": "2\.0" \}\. Write that into it\.$/],
+    ['{"a":1}', 'error', /"version" is missing, but it must be "2\.0", whatever the version of the Functions runtime/],
+    ['{"version":""}', 'error', /"version" is missing/],
+    ['{"version":3}', 'error', /"version" is 3, but/],
+    ['{"version":"2.0","extensions":{"queues":5}}', 'problem', /^host\.json: "extensions\.queues" must be an object; it is ignored\.$/],
+    ['{"version":"2.0","extensions":{"queues":[]}}', 'problem', /^host\.json: "extensions\.queues" must be an object; it is ignored\.$/],
+  ])('%s is a %s: %s', async (content, kind, message) => {
+    await write(content)
+    if (kind === 'error') expect(refusal()).toMatch(message)
+    else {
+      const read = config()
+      readQueueOptions(read)
+      readQueueOptions(read)
+      expect(read.problems).toEqual([expect.stringMatching(message)])
+    }
+  }) // prettier-ignore
+
+  test('a key of any case is overridden by a setting of any case; a new one is added; a prototype is none', async () => {
+    await write(
+      '{ "version": "2.0", "Extensions": { "QUEUES": { "BatchSize": 4 } }, "functions": ["a", { "b": 1 }] }',
+    )
+    const overridden = config({
+      azurefunctionsjobhost__extensions__queues__batchsize: '8',
+      AzureFunctionsJobHost__extensions__queues__newBatchThreshold: '9',
+      AzureFunctionsJobHost__extensions____proto____polluted: 'x',
+      AzureFunctionsJobHost__functions__1: 'c',
+    })
+    expect(readQueueOptions(overridden)).toMatchObject({ batchSize: 8, newBatchThreshold: 9 })
+    expect(overridden.list('functions')).toEqual(['a', 'c'])
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+    expect(overridden.raw('extensions.none.deeper')).toBeUndefined()
+    expect(overridden.list('version')).toEqual([])
+  })
+
+  test('the error for an overridden value names the setting of that very key', async () => {
+    await write('{ "version": "2.0", "extensions": { "queues": { "batchSize": 99 } } }')
+    expect(
+      refusal({
+        AzureFunctionsJobHost__extensions__queues__maxDequeueCount: '3',
+        AzureFunctionsJobHost__extensions__http__batchSize: '4',
+      }),
+    ).toMatch(/^host\.json: "extensions\.queues\.batchSize" is 99, but/)
+  })
+
   test('what has no effect is one line each, with a hint where a name is misspelt', async () => {
     await write(
       JSON.stringify({
@@ -218,71 +400,5 @@ describe('host.json', () => {
       'host.json: "extensions.queue" is not a known section; it is ignored. Did you mean "queues"?',
       'host.json: "logging.logLevels" is not a known setting; it is ignored.',
     ])
-  })
-})
-
-;(onCoreTools ? describe.skip : describe)('a host with an invalid configuration', () => {
-  test('does not start: exit code 1 and one line', async () => {
-    const app = await writeApp({
-      'src/a.js': answering('hello', 'a'),
-      'host.json': '{ "version": "2.0", "functionTimeout": "soon" }',
-    })
-    const host = await spawnHost(app.directory)
-    expect(await host.exited).toBe(1)
-    expect(host.output()).toMatch(/^host\.json: "functionTimeout" is "soon", but it must .+\n$/)
-    await app.remove()
-  })
-
-  test.each([
-    ['host.json', '{ "version": "2.0", "functionTimeout": "soon" }', /"functionTimeout" is "soon"/],
-    ['host.json', '{ "version"', /host\.json is not valid JSON/],
-    ['local.settings.json', '{ "IsEncrypted": false, "Values": ', /local\.settings\.json is not valid JSON/],
-    ['local.settings.json', '{ "IsEncrypted": false, "Values": { "A": {} } }', /Values\.A must be text/],
-  ])('a save of %s as %s is one line, and the last good version goes on', async (file, content, message) => {
-    const app = await writeApp({ 'src/a.js': answering('hello', 'a') })
-    const host = await startHost(app.directory)
-    const from = host.output().length
-    await app.write({ [file]: content })
-    const printed = await host.printed('The app was not reloaded', from)
-    expect(printed.trimEnd().split('\n')).toHaveLength(1)
-    expect(printed).toMatch(message)
-    expect(await (await host.fetch('/api/hello')).text()).toBe('a')
-    // And once more: each save has its line.
-    const again = host.output().length
-    await app.write({ [file]: `${content} ` })
-    await host.printed('The app was not reloaded', again)
-    await host.stop()
-    await app.remove()
-  })
-
-  test('a reload takes on all of host.json and local.settings.json', async () => {
-    const secret = 'c2VjcmV0LXNlY3JldC1zZWNyZXQ='
-    const app = await writeApp({
-      'src/a.js': `const { app } = require('@azure/functions')
-app.http('hello', { handler: (_request, context) => { context.log('a word'); console.log('key ' + process.env.Store); return { body: 'a' } } })`,
-    })
-    const host = await startHost(app.directory)
-    const origin = { headers: { Origin: 'https://example.org' } }
-    expect((await host.fetch('/api/hello', origin)).headers.get('access-control-allow-origin')).toBeNull()
-    const from = host.output().length
-    await app.write({
-      'host.json': '{ "version": "2.0", "logging": { "logLevel": { "Function.*.User": "Error" } } }',
-      'local.settings.json': JSON.stringify({
-        IsEncrypted: false,
-        Values: { Store: `AccountName=a;AccountKey=${secret}` },
-        Host: { CORS: 'https://example.org' },
-      }),
-    })
-    await host.printed('Worker process started and initialized. Functions:', from)
-    const since = host.output().length
-    expect((await host.fetch('/api/hello', origin)).headers.get('access-control-allow-origin')).toBe(
-      'https://example.org',
-    )
-    const printed = await host.printed(/Executed 'Functions\.hello'/, since)
-    expect(printed).toContain('key AccountName=a;AccountKey=***')
-    expect(printed).not.toContain(secret)
-    expect(printed).not.toContain('a word')
-    await host.stop()
-    await app.remove()
   })
 })

@@ -2,8 +2,6 @@ import { describe, expect, test } from '@jest/globals'
 import type { LogLevel } from '../src/protocol.ts'
 import { createLog, type Log } from '../src/host/log.ts'
 import { braceAlternatives } from '../src/worker/brace-alternatives.ts'
-import { answering, writeApp } from './harness/app.ts'
-import { onCoreTools, startHost } from './harness/host.ts'
 
 function logTo(lines: string[], options: { colours?: boolean; verbose?: boolean } = {}): Log {
   return createLog({ verbose: options.verbose ?? false, colours: options.colours ?? false }, (text) => {
@@ -69,12 +67,71 @@ describe('the log', () => {
     [{ Function: 'error', 'Function.*.User': 'trace' }, 'Function.a', 'information', false],
     [{ 'host.queues': 'information' }, 'Host.Queues', 'information', true],
     [{ Func: 'error' }, 'Function.a', 'information', false],
+    [{ 'Function.a': 'error', Function: 'trace' }, 'Function.a', 'warning', false],
+    [{ Function: 'trace', default: 'error' }, 'Function.a', 'trace', true],
+    [{ DEFAULT: 'error' }, 'Function.a', 'warning', false],
+    [{ 'Function.a': 'error', 'Function.A': 'trace' }, 'Function.a', 'trace', true],
+    [{ '*.User': 'error' }, 'Function.a.User', 'warning', false],
+    [{ '*.User': 'error' }, 'Function.a', 'information', true],
+    [{ 'Function.*': 'error' }, 'Function.a', 'warning', false],
+    [{ 'Host.*.User': 'error' }, 'Function.a.User', 'warning', true],
+    [{ 'Function.a*a.User': 'error' }, 'Function.a.User', 'warning', true],
+    [{ 'Function.a*.User': 'error' }, 'Function.a.User', 'warning', false],
+    [{ Function: 'none' }, 'Function.a', 'none', false],
   ])('with %j an entry of %s at %s is shown: %p', (levels, category, level, shown) => {
     const lines: string[] = []
     const log = logTo(lines)
     log.configure({ levels: new Map(Object.entries(levels)), secrets: [] })
     log.write(category, level, 'entry')
     expect(lines).toEqual(shown ? ['entry'] : [])
+  })
+
+  test('an entry is stamped on every line, and coloured by its level on a terminal', () => {
+    const written = (colours: boolean): string => {
+      let text = ''
+      const now = (): Date => new Date('2026-01-02T03:04:05.678Z')
+      const log = createLog({ verbose: false, colours }, (part) => (text += part), now)
+      log.info('one\r\ntwo\n\n')
+      log.warn('three')
+      log.error('four')
+      log.write('Function.a', 'critical', 'five')
+      log.output('stdout', 'six')
+      log.output('stderr', 'seven')
+      log.plain('eight')
+      log.plain('nine', 'yellow')
+      log.plain('ten', 'green')
+      return text.replaceAll('[2026-01-02T03:04:05.678Z]', '@').replaceAll('\u001B', '^')
+    }
+    expect(written(false)).toBe('@ one\n@ two\n@ three\n@ four\n@ five\n@ six\n@ seven\neight\nnine\nten\n')
+    expect(written(true)).toBe(
+      '@ one\n@ two\n@ ^[33mthree^[0m\n@ ^[31mfour^[0m\n@ ^[31mfive^[0m\n@ six\n@ ^[31mseven^[0m\neight\n^[33mnine^[0m\n^[32mten^[0m\n',
+    )
+  })
+
+  test('a line of the host itself is not marked, a control character in it is shown as an escape', () => {
+    const shown: string[] = []
+    const log = logTo(shown)
+    log.info("Executed 'Functions.a' (Succeeded)\u009F\u0100")
+    expect(shown).toEqual(["Executed 'Functions.a' (Succeeded)\\x9f\u0100"])
+  })
+
+  test('details of the host are shown with --verbose', () => {
+    const shown: string[] = []
+    logTo(shown, { verbose: true }).write('Host.General', 'information', 'detail')
+    logTo(shown).write('Host.General', 'information', 'hidden')
+    logTo(shown).write('Host.General', 'warning', 'warned')
+    expect(shown).toEqual(['detail', 'warned'])
+  })
+
+  test('a level is decided anew after each configuration', () => {
+    const shown: string[] = []
+    const log = logTo(shown)
+    for (const level of ['error', 'information', 'none'] as const) {
+      log.configure({ levels: new Map([['Function', level]]), secrets: [] })
+      log.write('Function.a', 'information', level)
+      log.write('Function.a', 'none', 'never')
+    }
+    expect(shown).toEqual(['information'])
   })
 
   test('a secret that was replaced stays hidden, and so is the new one', () => {
@@ -98,61 +155,4 @@ test.each([
   ['src/*.js', ['src/*.js']],
 ])('the braces of %s name %j, in this order', (pattern, expected) => {
   expect(braceAlternatives(pattern)).toEqual(expected)
-})
-
-;(onCoreTools ? describe.skip : describe)('what the app writes', () => {
-  test('context.log, console.log and console.error keep their order, and nothing is lost when it exits', async () => {
-    const app = await writeApp({
-      'src/a.js': `const { app } = require('@azure/functions')
-app.http('log', { handler: (_request, context) => {
-  for (let i = 0; i < 50; i++) { context.log('n' + 4 * i + '.'); console.log('n%d.', 4 * i + 1); console.error('n' + (4 * i + 2) + '.'); process.stdout.write('n'); process.stdout.write(4 * i + 3 + '.\\n') }
-  return {}
-} })
-app.http('burst', { handler: (_request, context) => {
-  for (let i = 0; i < 20_000; i++) { context.log('entry ' + i + '.' + 'x'.repeat(40)); if (i % 100 === 0) console.log('line ' + i + '.') }
-  process.exit(3)
-} })
-`,
-    })
-    const host = await startHost(app.directory)
-    await host.fetch('/api/log')
-    await host.printed('] n199.')
-    const numbers = [...host.output().matchAll(/\] n(\d+)\.$/gm)].map(([, n]) => Number(n))
-    expect(numbers).toEqual(Array.from({ length: 200 }, (_, i) => i))
-    expect((await host.fetch('/api/burst')).status).toBe(500)
-    await host.printed('exited with code 3')
-    const output = host.output()
-    const written = [...output.matchAll(/\] ((?:entry|line) \d+)\./g)].map(([, text]) => text)
-    const expected = Array.from({ length: 20_000 }, (_, i) =>
-      i % 100 === 0 ? [`entry ${i}`, `line ${i}`] : [`entry ${i}`],
-    )
-    expect(written).toEqual(expected.flat())
-    await host.stop()
-    await app.remove()
-  })
-
-  test('a value set on an output that the function does not have is named, once', async () => {
-    const app = await writeApp({
-      'src/a.js': `const { app, output } = require('@azure/functions')
-const lost = output.storageQueue({ queueName: 'forgotten', connection: 'C' })
-app.http('a', { handler: (_request, context) => { context.extraOutputs.set(lost, 'x'); return { body: 'sent' } } })`,
-    })
-    const host = await startHost(app.directory)
-    for (let i = 0; i < 2; i++) expect(await (await host.fetch('/api/a')).text()).toBe('sent')
-    expect(host.output().match(/sets the extra output queue 'forgotten'/g)).toHaveLength(1)
-    await host.stop()
-    await app.remove()
-  })
-
-  test('braces in main load what they name first, first', async () => {
-    const app = await writeApp({
-      'package.json': '{ "main": "src/{index.js,functions/*.js}" }',
-      'src/index.js': "globalThis.greeting = 'hi'",
-      'src/functions/hello.js': answering('hello', 'x').replace("'x'", '`${globalThis.greeting}`'),
-    })
-    const host = await startHost(app.directory)
-    expect(await (await host.fetch('/api/hello')).text()).toBe('hi')
-    await host.stop()
-    await app.remove()
-  })
 })

@@ -52,6 +52,9 @@ describe('JSON as .NET reads and writes it', () => {
     ['["\\u00g0"]', 'an unknown escape'],
     ['[1.2.3]', 'a number that cannot be read'],
     ['[0x]', 'a number that cannot be read'],
+    ['[10x1F]', 'a number that cannot be read'],
+    ['[0x1Fx]', 'a number that cannot be read'],
+    ['[1.25x]', 'a number that cannot be read'],
     ['[09]', undefined],
     ['[--1]', 'a number that cannot be read'],
     ['[1e]', 'a number that cannot be read'],
@@ -120,6 +123,10 @@ describe('dates', () => {
     ['/Date(1000+0200)/', '01/01/1970 00:00:01', '1970-01-01T00:00:01+00:00'],
     ['/Date(-1)/', '12/31/1969 23:59:59', '1969-12-31T23:59:59.999Z'],
     ['9999-12-31T23:59:59Z', '12/31/9999 23:59:59', '9999-12-31T23:59:59Z'],
+    ['2026-01-02T03:04:05+02:59', '01/02/2026 00:05:05', '2026-01-02T00:05:05+00:00'],
+    ['2026-01-02T03:04:05.1000001Z', '01/02/2026 03:04:05', '2026-01-02T03:04:05.1000001Z'],
+    ['/Date(-62135596800000)/', '01/01/0001 00:00:00', '0001-01-01T00:00:00Z'],
+    ['/Date(253402300799999)/', '12/31/9999 23:59:59', '9999-12-31T23:59:59.999Z'],
   ])('%s is the date %s, in JSON %s', (text, shown, json) => {
     const value = parseNetJson(JSON.stringify(text), 'dates')
     expect(netText(value)).toBe(shown)
@@ -140,6 +147,8 @@ describe('dates', () => {
     '0000-01-02T03:04:05Z',
     '/Date(x)/',
     '/Date(99999999999999999)/',
+    '/Date(-62135596800001)/',
+    '/Date(253402300800000)/',
     '/Date(-99999999999999999)/',
     'Date(0)',
   ])('%s is text', (text) => {

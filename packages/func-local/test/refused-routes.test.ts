@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseRoute } from '../src/http/route-template.ts'
 import { writeApp, type TestApp } from './harness/app.ts'
 import { onCoreTools, spawnHost, startHost } from './harness/host.ts'
 
-// What the real host refuses is refused, in the same of two ways: it does not start, or the function is in error.
+// What the real host refuses is refused, in the same of two ways: it does not start, or the function is in error. Which
+// routes it refuses is in route.test.ts.
 
 const apps: TestApp[] = []
 afterAll(() => Promise.all(apps.map((app) => app.remove())))
@@ -27,38 +27,6 @@ function sourceOf(functions: readonly (readonly [string, string?, (readonly stri
 }
 
 ;(onCoreTools ? describe.skip : describe)('routes that the real host does not start with', () => {
-  test.each([
-    ['/users', 'two slashes follow each other'],
-    ['a//b', 'two slashes follow each other'],
-    ['two/{a}{b}', "the parameters 'a' and 'b' stand side by side"],
-    ['q/a?b', "its text 'a?b' contains a '?'"],
-    ['o/{*a?}', 'cannot be optional'],
-    ['p/{a=5?}', 'cannot have a default value'],
-    ['s/{a?}.b', "the optional parameter 'a' must be at the end of its segment"],
-    ['t/{a}-{b?}', "only a dot may stand before the optional parameter 'b'"],
-    ['u/{*rest}/x', 'a catch-all parameter must be its last segment'],
-    ['u/{a}{*rest}', 'beside something else'],
-    ['u/{a', 'a brace has no partner'],
-    ['u/a}', 'a brace has no partner'],
-    ['u/{a{b}', 'a brace inside of a parameter must be doubled'],
-    ['u/{}', 'is not a name for a parameter'],
-    ['u/{a*}', 'is not a name for a parameter'],
-    ['u/{a}/{A}', "its parameter 'A' appears twice"],
-    ['u/{a:nosuch}', "its constraint ':nosuch' is unknown"],
-    ['u/{a:int(5)}', "its constraint ':int' takes no arguments"],
-    ['u/{a:length(x)}', 'needs whole numbers'],
-    ['u/{a:length(-1)}', 'has a number below 0'],
-    ['u/{a:range(5)}', 'needs 2 numbers'],
-    ['u/{a:range(5,2)}', 'begins above its end'],
-    ['u/{a:min(99999999999999999999)}', 'needs whole numbers'],
-    ['u/{a:regex}', 'needs a pattern'],
-    ['~users', "it begins with '~'"],
-  ])('%s', (route, reason) => {
-    expect(() => parseRoute(route.startsWith('~') ? route : `api/${route}`)).toThrow(
-      expect.objectContaining({ message: expect.stringContaining(reason) as unknown }),
-    )
-  })
-
   test('the host ends with code 1, one line for each, and no stack', async () => {
     const app = await appOf([['fine'], ['one', 'two/{a}{b}'], ['other', '/users']])
     const host = await spawnHost(app.directory)

@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import { isObject } from '../config/json-file.ts'
-import type { AppRunner } from '../host/app-runner.ts'
-import type { LoadedFunction } from '../host/generation.ts'
+import type { Generation, LoadedFunction } from '../host/generation.ts'
 import type { Log } from '../host/log.ts'
 import type { TriggerEvent } from '../registry.ts'
 import { requiredInput } from '../host/function.ts'
@@ -15,7 +14,12 @@ import type { HostRoute } from './server.ts'
 
 /** What the host's own endpoints need. */
 export interface AdminOptions {
-  readonly runner: AppRunner
+  readonly runner: {
+    /** The functions; waits while the app loads. */
+    readonly current: () => Promise<Pick<Generation, 'functions'>>
+    /** `undefined` while the app loads for the first time. */
+    readonly now: () => Pick<Generation, 'functions'> | undefined
+  }
   readonly instanceId: string
   readonly version: string
   readonly keys: Keys | undefined

@@ -35,7 +35,7 @@ const HEADERS_TIMEOUT_MS = 60_000
 /** What handles requests. */
 export interface HttpServerParts {
   /** The functions; waits while the app loads. */
-  readonly generation: () => Promise<Generation>
+  readonly generation: () => Promise<Pick<Generation, 'functions'>>
   readonly hostRoute: HostRoute
   readonly cors: CorsPolicy | undefined
   readonly keys: Keys | undefined

@@ -3,11 +3,11 @@ import {
   request as openRequest,
   type ClientRequest,
   type IncomingMessage,
+  type OutgoingMessage,
   type ServerResponse,
 } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { InvocationOutcome } from '../registry.ts'
 import type { FunctionRequest } from './request.ts'
 import { forwardedTarget } from './request-target.ts'
@@ -23,6 +23,7 @@ const HOLD_MS = 1000
 const NO_CONTENT = 204
 const TOO_LARGE = 413
 const INTERNAL_ERROR = 500
+const NO_BYTES = Buffer.alloc(0)
 
 /** One HTTP call that is streamed through the worker's own server. */
 export interface StreamedCall {
@@ -119,7 +120,7 @@ function forward(call: StreamedCall): ClientRequest {
     return upstream
   }
   // The invocation begins with the request's head, and not with the first byte of its body.
-  upstream.flushHeaders()
+  sendHead(upstream)
   let size = 0
   request.on('data', (chunk: Buffer) => {
     size += chunk.length
@@ -182,15 +183,14 @@ async function send(
     // The client, or the worker, went away in the middle; there is nobody to tell.
     response.destroy()
   }
-  const result = await outcome
-  if (!result.ok) response.destroy()
+  await outcome
 }
 
 /** Reads the response's body until it ends, grows large or takes long; returns what came. */
 async function hold(reply: IncomingMessage): Promise<Buffer[]> {
   const chunks: Buffer[] = []
   let size = 0
-  const timeout = new AbortController()
+  let timer: NodeJS.Timeout | undefined
   await new Promise<void>((resolve) => {
     const onData = (chunk: Buffer): void => {
       chunks.push(chunk)
@@ -205,9 +205,9 @@ async function hold(reply: IncomingMessage): Promise<Buffer[]> {
     reply.on('data', onData)
     reply.once('end', resolve)
     reply.once('close', resolve)
-    sleep(HOLD_MS, undefined, { signal: timeout.signal }).then(release, () => undefined)
+    timer = setTimeout(release, HOLD_MS)
   })
-  timeout.abort()
+  clearTimeout(timer)
   return chunks
 }
 
@@ -227,5 +227,10 @@ function writeHead(response: ServerResponse, reply: IncomingMessage): void {
   response.statusCode = reply.statusCode ?? 200
   for (const [name, values] of headers)
     response.setHeader(name, values.length === 1 ? (values[0] ?? '') : values)
-  response.flushHeaders()
+  sendHead(response)
+}
+
+/** Node's own `flushHeaders()` would write the head as UTF-8, each byte of a value that is not ASCII twice encoded. */
+function sendHead(message: OutgoingMessage): void {
+  message.write(NO_BYTES)
 }
