@@ -95,7 +95,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     },
     log,
   )
-  const send = createLoopback(`localhost:${server.port}`, server.open)
+  const send = createLoopback(`localhost:${server.port}`, server.connect)
   const giveUp = (): void => void runner.stop()
   stopping.addEventListener('abort', giveUp)
   try {

@@ -25,7 +25,7 @@ export interface HttpServer {
    */
   readonly close: () => Promise<void>
   /** Opens a connection in memory; its requests need no key, and are calls by hand. */
-  readonly open: (byHand: EventByHand) => Duplex
+  readonly connect: (byHand: EventByHand) => Duplex
 }
 
 /** The port is taken, or may not be used. */
@@ -101,7 +101,7 @@ export async function openHttpServer(
   return {
     port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
     close: connections.close,
-    open: (byHand) => {
+    connect: (byHand) => {
       const [client, serverEnd] = connectedPair()
       inMemory.set(serverEnd, byHand)
       server.emit('connection', serverEnd)

@@ -39,6 +39,8 @@ function post(
         port,
         path: INVOKE_PATH,
         method: 'POST',
+        // A connection that is kept could be closed at the other end by now.
+        agent: false,
         headers: {
           'content-type': 'application/json',
           'content-length': Buffer.byteLength(body),
