@@ -208,12 +208,19 @@ function echoOf({ result, error }: InvokeResult): { value: unknown; metadata: Re
       ['web', '{"params":{"id":"x"}}'],
       /its route api\/web\/\{id:int\} needs values that fit: \{"params": \{"id": "…"\}\}/,
     ],
+    [['bus', 'x', '--blob', 'a/b'], /it has no blob trigger, so no blob can be named/],
+    [['off'], /it is disabled \(AzureWebJobs\.off\.Disabled\), and takes no requests/],
     [['web', '1', '--input', 'none=1'], /has no input 'none'; its inputs: cosmosDBInput\w+ \(cosmosDB\)/],
   ])('%j cannot be called, and why', async (args, reason) => {
     const { code, errors } = await invoke([...args, '--port', port])
     expect(code).toBe(1)
     expect(errors).toMatch(reason)
     expect(errors.split('\n')).toHaveLength(2)
+  })
+
+  // https://learn.microsoft.com/azure/azure-functions/disable-function#considerations
+  test('a disabled function can be called, as in Azure', async () => {
+    expect(await call(['offQueue', 'x'])).toMatchObject({ ok: true, functionName: 'offQueue' })
   })
 
   test('--sample prints the data that a call without data takes', async () => {

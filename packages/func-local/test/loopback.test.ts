@@ -46,7 +46,8 @@ describe('a request in memory', () => {
   test('arrives as from any client, and the response comes back whole', async () => {
     const response = await send((request, answer) => {
       void buffer(request).then((body) => {
-        answer.writeHead(201, { 'set-cookie': ['a=1', 'b=2'], vary: ['x', 'y'] })
+        answer.setHeader('vary', ['x', 'y'])
+        answer.writeHead(201, { 'set-cookie': ['a=1', 'b=2'] })
         answer.end(
           `${request.method ?? ''} ${request.url ?? ''} ${request.headers.host ?? ''} ${String(request.headers['x-own'])} ${body.toString()}`,
         )

@@ -263,6 +263,7 @@ describe('a captured output in one line', () => {
   test.each<[TypedData, string]>([
     [{ string: '' }, '0 bytes'],
     [{ string: 'a' }, '1 byte: a'],
+    [{ string: 'a\r\nb' }, '4 bytes: a\\r\\nb'],
     [{ json: '{"a":1}' }, '7 bytes: {"a":1}'],
     [{ int: 7 }, '1 byte: 7'],
     [{ double: 0.5 }, '3 bytes: 0.5'],

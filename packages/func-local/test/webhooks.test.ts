@@ -142,7 +142,7 @@ const EVENT = { id: '1', subject: 's', eventType: 't', eventTime: '2026-01-01T00
       headers: { 'aeg-event-type': 'Notification' },
     })
     expect(status).toBe(202)
-    await host.printed("Events for 'Host.Functions.none' are dropped")
+    await host.printed('Events for "Host.Functions.none" are dropped')
   })
 
   // https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-http-api

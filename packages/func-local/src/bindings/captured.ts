@@ -34,7 +34,8 @@ export function describeValue(value: TypedData): string {
     const more = bytes.length > SHOWN_BYTES ? ' …' : ''
     return `${size}, hexadecimal: ${bytes.subarray(0, SHOWN_BYTES).toString('hex')}${more}`
   }
-  const text = bytes.toString('utf8')
+  // A line feed would begin a line of the log that looks like the host's own.
+  const text = bytes.toString('utf8').replaceAll('\r', '\\r').replaceAll('\n', '\\n')
   return text.length > SHOWN_CHARACTERS ? `${size}: ${text.slice(0, SHOWN_CHARACTERS)} …` : `${size}: ${text}`
 }
 

@@ -105,6 +105,7 @@ export function createByHandCaller(
     sample: async (name) => find(await current(), name).listener.byHand.sample(),
     invoke: async (name, data, options = {}) => {
       const fn = find(await current(), name)
+      refuseUnfit(fn, options)
       const { byHand } = fn.listener
       const isGiven = data !== undefined
       const watch = watchInvocation(invocations)
@@ -143,6 +144,18 @@ function find({ functions, problems }: Generation, name: string): LoadedFunction
         : ` There are: ${names.join(', ')}.`
       : ` Did you mean '${meant}'?`
   throw new BindingError(`There is no function '${name}'.${hint}`)
+}
+
+/** @throws {BindingError} when nobody could call the function like this. */
+function refuseUnfit({ definition, disabled, listener }: LoadedFunction, { blob }: InvokeOptions): void {
+  if (blob !== undefined && definition.trigger.type.toLowerCase() !== 'blobtrigger')
+    throw new BindingError(`it has no blob trigger, so no blob can be named.`)
+  // Any other function can be called when it is disabled, in Azure too:
+  // https://learn.microsoft.com/azure/azure-functions/disable-function#considerations
+  if (disabled && listener.byHand.kind === 'request')
+    throw new BindingError(
+      `it is disabled (AzureWebJobs.${definition.name}.Disabled), and takes no requests.`,
+    )
 }
 
 /** Collects what is told of one invocation. */

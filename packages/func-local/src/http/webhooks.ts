@@ -117,7 +117,7 @@ export async function handleWebhook(
     }
     if (found === undefined) {
       log.warn(
-        `Events for '${name}' are dropped: no blob trigger with the source 'EventGrid' has this name. It is Host.Functions.<name of the function>.`,
+        `Events for ${JSON.stringify(name)} are dropped: no blob trigger with the source 'EventGrid' has this name. It is Host.Functions.<name of the function>.`,
       )
       return { status: STATUS.accepted }
     }
