@@ -8,7 +8,7 @@ import { ROOT } from '../../scripts/build.ts'
 /** Folders that adopters may delete. Links into a deleted one are not checked. */
 const REMOVABLE = ['.github', 'infra', 'packages/soak', 'packages/bench']
 
-const PAGES = globSync(['*.md', 'docs/*.md', 'packages/*/*.md'], { cwd: ROOT })
+const PAGES = globSync(['*.md', 'docs/*.md', 'packages/*/*.md', 'packages/*/docs/*.md'], { cwd: ROOT })
 
 const pageText = (page: string) => readFileSync(path.join(ROOT, page), 'utf8')
 

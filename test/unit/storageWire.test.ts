@@ -189,7 +189,7 @@ describe('an operation that gets no response is given up', () => {
   it('by records and queues, when the time is up', async () => {
     const clients = await storageClients({ AzureWebJobsStorage: server.connectionString })
     const records = tableOrderRecords(clients.table, 50)
-    const queues = storageOrderQueues(clients, 50)
+    const queues = storageOrderQueues(clients.queues, 50)
     server.script('hang')
     const aborted = { name: 'AbortError' }
     await expect(records.read('a1')).rejects.toMatchObject(aborted)
@@ -207,7 +207,7 @@ describe('an operation that gets no response is given up', () => {
       cause: { name: 'AbortError' },
     })
     server.script(missing('QueueNotFound'), 'hang')
-    await expect(storageOrderQueues(clients, 200).send(Uint8Array.of(1))).rejects.toMatchObject({
+    await expect(storageOrderQueues(clients.queues, 200).send(Uint8Array.of(1))).rejects.toMatchObject({
       name: 'AbortError',
     })
   })

@@ -1,10 +1,13 @@
+import { parseInvoke, type InvokeCommand } from './invoke/arguments.ts'
 import { nearest } from './nearest.ts'
+import { UsageError } from './usage-error.ts'
 
 /** What the command line asks for. */
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | { readonly kind: 'start'; readonly options: StartOptions }
+  | { readonly kind: 'invoke'; readonly invoke: InvokeCommand }
 
 /** The options of `start`; `undefined` where the flag is absent. */
 export interface StartOptions {
@@ -22,8 +25,7 @@ export interface StartOptions {
   readonly notices: readonly string[]
 }
 
-/** A command line that cannot be used; the message says what to write instead. */
-export class UsageError extends Error {}
+export { UsageError }
 
 type Kind = 'value' | 'flag' | 'list' | 'worker'
 
@@ -76,7 +78,7 @@ const SHORT: ReadonlyMap<string, string> = new Map([
 const MAX_PORT = 65535
 
 /**
- * Reads the command line: `[start] [flags]`, also `host start` and `func start` as Core Tools accepts them.
+ * Reads the command line: `[start] [flags]` and `invoke <function> [data] [flags]`, also `host start` and `func start` as Core Tools accepts them.
  *
  * @throws {UsageError}
  */
@@ -87,8 +89,14 @@ export function parseArguments(args: readonly string[]): Command {
   const command = rest[0] === undefined || rest[0].startsWith('-') ? undefined : rest.shift()
   if (command === 'help') return { kind: 'help' }
   if (command === 'version') return { kind: 'version' }
+  if (command === 'invoke') {
+    if (rest.some((argument) => /^(?:-h|--help)$/i.test(argument))) return { kind: 'help' }
+    return { kind: 'invoke', invoke: parseInvoke(rest) }
+  }
   if (command !== undefined && command !== 'start') {
-    throw new UsageError(`Unknown command '${command}'. The only command is 'start'; see func-local --help.`)
+    throw new UsageError(
+      `Unknown command '${command}'. The commands are 'start' and 'invoke'; see func-local --help.`,
+    )
   }
   const values = new Map<string, string>()
   const flags = new Set<string>()

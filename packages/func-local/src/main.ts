@@ -14,6 +14,7 @@ import { corsPolicy } from './http/cors.ts'
 import { createKeys, makeKey, type Keys } from './http/keys.ts'
 import { PortError } from './http/server.ts'
 import { registry } from './extensions.ts'
+import type { InvokeCommand } from './invoke/arguments.ts'
 import { USAGE } from './usage.ts'
 
 const DEFAULT_PORT = 7071
@@ -32,6 +33,7 @@ async function main(args: readonly string[]): Promise<void> {
   try {
     const command = parseArguments(args)
     if (command.kind === 'help') write(USAGE)
+    else if (command.kind === 'invoke') await invoke(command.invoke, (text) => process.stdout.write(text))
     else if (command.kind === 'version') write(`${packageVersion()}\n`)
     else {
       const log = createLog({ verbose: command.options.verbose, colours: hasColours() }, write)
@@ -66,10 +68,7 @@ async function run(options: StartOptions, log: Log): Promise<void> {
       address: options.address ?? LOOPBACK,
       port: options.port ?? initial.local.LocalHttpPort ?? DEFAULT_PORT,
       functions: options.functions,
-      nodeArguments: ({ settings }) => [
-        ...(settings.get('languageWorkers:node:arguments') ?? '').split(' ').filter(Boolean),
-        ...options.languageWorker,
-      ],
+      nodeArguments: (configuration) => [...workerArguments(configuration), ...options.languageWorker],
       workerScript,
       version: packageVersion(),
       initial,
@@ -79,6 +78,7 @@ async function run(options: StartOptions, log: Log): Promise<void> {
       keys,
       log,
       registry,
+      listens: true,
       stopping,
     })
   } catch (error) {
@@ -89,9 +89,54 @@ async function run(options: StartOptions, log: Log): Promise<void> {
   void stopped.then(stop).then((clean) => process.exit(clean ? 0 : 1))
 }
 
+/** Calls a function of a host that runs, or of one of its own. */
+async function invoke(command: InvokeCommand, write: Sink): Promise<void> {
+  // Only this command needs it.
+  const { runInvoke } = await import('./invoke/run-invoke.ts')
+  const appDirectory = path.resolve(command.scriptRoot ?? '.')
+  const environment = ownEnvironment()
+  const initial = readConfiguration(appDirectory, environment)
+  const port = command.port ?? initial.local.LocalHttpPort ?? DEFAULT_PORT
+  const writeError = (text: string): void => void process.stderr.write(text)
+  process.exitCode = await runInvoke(command, {
+    appDirectory,
+    port,
+    settings: initial.settings,
+    stdin: process.stdin,
+    write,
+    writeError,
+    start: () => {
+      const { stopping, stopped } = stopOnSignals()
+      void stopped.then(() => process.exit(1))
+      return startHost({
+        appDirectory,
+        address: LOOPBACK,
+        port: 0,
+        functions: undefined,
+        nodeArguments: workerArguments,
+        workerScript,
+        version: packageVersion(),
+        initial,
+        configuration: () => readConfiguration(appDirectory, environment),
+        cors: () => undefined,
+        keys: undefined,
+        log: createLog({ verbose: true, colours: false }, command.verbose ? writeError : () => undefined),
+        registry,
+        listens: false,
+        stopping,
+      })
+    },
+  })
+}
+
 /** The environment as it was given; the host changes its own time zone. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env }
+}
+
+/** Arguments for the worker's Node that the settings give. */
+function workerArguments({ settings }: Configuration): string[] {
+  return (settings.get('languageWorkers:node:arguments') ?? '').split(' ').filter(Boolean)
 }
 
 /** The keys of `--enableAuth`; a made key stays for as long as no other is set. */

@@ -16,6 +16,19 @@ export interface TypedData {
   readonly double?: number
   readonly collectionBytes?: { readonly bytes: readonly Uint8Array[] }
   readonly collectionString?: { readonly string: readonly string[] }
+  readonly modelBindingData?: ModelBindingData
+  readonly collectionModelBindingData?: { readonly modelBindingData: readonly ModelBindingData[] }
+}
+
+/**
+ * Deferred binding (`sdkBinding`): what an extension library of the app makes a client or a message of. `source` names the
+ * library's factory, `content` is in its own format.
+ */
+export interface ModelBindingData {
+  readonly version: string
+  readonly source: string
+  readonly contentType: string
+  readonly content: Uint8Array
 }
 
 /** A string that may be empty, as the protocol wraps it. */

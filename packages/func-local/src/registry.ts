@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { HostConfig } from './config/host-config.ts'
 import type { Settings } from './config/settings.ts'
 import type { FunctionDefinition, NamedBinding } from './host/function.ts'
+import type { InvocationFeed } from './host/invocation-feed.ts'
 import type { Log } from './host/log.ts'
 import type { FunctionRequest } from './http/request.ts'
 import type { Throttle } from './http/throttle.ts'
@@ -19,6 +20,10 @@ export interface Services {
   readonly log: Log
   /** 32 hex digits, new for each start of the host. */
   readonly instanceId: string
+  /** Where this machine reaches the host: `http://localhost:7071`. */
+  readonly origin: string
+  /** Tells of every invocation. */
+  readonly invocations: InvocationFeed
 }
 
 /** An event that makes a function run. */
@@ -40,6 +45,10 @@ export interface TriggerEvent {
   readonly trace?: TraceContext
   /** Given where the caller has to know the id before the invocation starts. */
   readonly invocationId?: string
+  /** Values that take the place of what input bindings would fetch, by the bindings' names. */
+  readonly inputs?: ReadonlyMap<string, TypedData>
+  /** Told the id of each attempt as it begins. */
+  readonly onAttempt?: (invocationId: string) => void
 }
 
 /** How an invocation ended. Outputs are written before it counts as succeeded. */
@@ -75,8 +84,79 @@ export interface Listener {
    * the call needs one.
    */
   adminEvent?: (input: string | undefined) => TriggerEvent | Promise<TriggerEvent>
+  /** How the function is called by hand: `func-local invoke`. */
+  readonly byHand: ByHand
+  /** Set where nothing makes the trigger fire here: the function runs only when it is called. */
+  readonly onCall?: OnCall
+  /** The requests that Azure sends to `/runtime/webhooks/<extension>?functionName=<name>`. */
+  readonly webhook?: Webhook
   /** Only for HTTP triggers: where requests for this function arrive. */
   readonly endpoint?: HttpEndpoint
+}
+
+/**
+ * How a function is called by hand. The data is the value that the handler gets, as text or bytes; without it the sample
+ * is taken.
+ */
+export type ByHand = {
+  /** Data that stands for one event, as text. */
+  readonly sample: () => string
+} & (
+  | {
+      readonly kind: 'event'
+      /** @throws {BindingError} when the data is not in the form that the trigger needs. */
+      readonly event: (data: Buffer, options: HandOptions) => TriggerEvent | Promise<TriggerEvent>
+    }
+  | {
+      /** The function is called over HTTP, as any client calls it. */
+      readonly kind: 'request'
+      /** @throws {BindingError} when the data does not name what the route needs. */
+      readonly request: (data: Buffer) => HandRequest
+    }
+)
+
+/** What a call by hand says besides its data. */
+export interface HandOptions {
+  /** Whether the data was given; else it is the sample. */
+  readonly isGiven: boolean
+  /** The blob that the data stands for, or that is read when no data is given: `container/name`. */
+  readonly blob?: string | undefined
+  /** The name of the file that the data comes from. */
+  readonly fileName?: string | undefined
+}
+
+/** An HTTP request of a call by hand. */
+export interface HandRequest {
+  readonly method: string
+  /** With its query. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
+/** Why a function is on call only. */
+export interface OnCall {
+  /** What would make it fire: `Service Bus`. */
+  readonly service: string
+  /** The setting that names the server, as the app gives it. */
+  readonly connection: string | undefined
+  /** Packages with which apps talk to the service themselves. */
+  readonly packages: readonly string[]
+}
+
+/** An address that Azure calls. */
+export interface Webhook {
+  /** In lower case: `eventgrid`. */
+  readonly extension: string
+  /** The `functionName` of the requests that are meant. */
+  readonly functionName: string
+  readonly handle: (events: readonly unknown[]) => Promise<WebhookOutcome>
+}
+
+/** What is responded to a delivery. */
+export interface WebhookOutcome {
+  readonly status: number
+  readonly text?: string
 }
 
 /** An HTTP function's address. */
@@ -133,20 +213,26 @@ export interface BindingType {
   readonly output?: (scope: BindingScope, value: TypedData) => Promise<void>
   /** Checks a binding's properties when the app loads. @throws {BindingError} */
   readonly check?: (binding: NamedBinding, services: Services) => void
+  /** Set where there is no such service here: an input is `undefined`, an output is shown in the log instead of written. */
+  readonly isCaptured?: true
 }
 
 /** The kinds of triggers and bindings this host has. */
 export interface Registry {
-  readonly trigger: (type: string) => TriggerType | undefined
-  readonly binding: (type: string) => BindingType | undefined
+  readonly trigger: (type: string) => TriggerType
+  readonly binding: (type: string) => BindingType
 }
 
-/** Makes a registry; types are case-insensitive. */
-export function createRegistry(triggers: readonly TriggerType[], bindings: readonly BindingType[]): Registry {
+/** Makes a registry; types are case-insensitive, and `otherwise` has what there is for a type that is not listed. */
+export function createRegistry(
+  triggers: readonly TriggerType[],
+  bindings: readonly BindingType[],
+  otherwise: Registry,
+): Registry {
   const byType = <T extends { readonly type: string }>(all: readonly T[], type: string): T | undefined =>
     all.find((one) => one.type.toLowerCase() === type.toLowerCase())
   return {
-    trigger: (type) => byType(triggers, type),
-    binding: (type) => byType(bindings, type),
+    trigger: (type) => byType(triggers, type) ?? otherwise.trigger(type),
+    binding: (type) => byType(bindings, type) ?? otherwise.binding(type),
   }
 }

@@ -1,5 +1,6 @@
 /** What `func-local --help` prints. */
 export const USAGE = `Usage: func-local start [flags]
+       func-local invoke <function> [data|@file|-] [flags]
 
 Runs the Azure Functions app (Node.js, v4 programming model) in this folder, and loads it again when its files change.
 
@@ -17,6 +18,18 @@ Runs the Azure Functions app (Node.js, v4 programming model) in this folder, and
   -h, --help               Print this.
   -v, --version            Print the version.
 
+func-local invoke <function> [data|@file|-] [flags]
+                           Calls a function once and prints its log, its outputs and its result. It asks the host that runs
+                           this app, or starts one that listens to nothing. The data is the value that the handler gets; - is
+                           standard input; without it, a sample is taken. For an HTTP function, a JSON object with none but
+                           the keys method, params, query, headers and body is the request, any other data its body.
+  --sample                 Print the sample instead.
+  --input <name>=<value>   The value of an input, by its binding's name or type; @file and - as for the data.
+  --blob <container/name>  The blob that the data stands for; without data it is read.
+  --json                   Print one JSON object.
+  --key <key>              The key of a host with --enableAuth. Default: FUNC_LOCAL_KEY.
+  --script-root, --port, --verbose as for start.
+
 Flags have any case; --flag=value and --flag value are the same. "func-local" alone, "func-local host start" and
 "func-local func start" start the app, too. Flags for languages (--javascript, --typescript, --node) and
 --no-interactive are accepted and change nothing. Not supported: --useHttps, --cert, --password,
@@ -32,5 +45,6 @@ Environment:
   NO_COLOR, FORCE_COLOR                          Colours off, or on although the output is no terminal.
 
 The first Ctrl-C lets what runs finish, for at most 10 seconds; a second one ends everything at once.
-Exit code: 0 after a stop; 1 when the host could not start, or was ended before what ran had finished.
+Exit code: 0 after a stop; 1 when the host could not start, or was ended before what ran had finished. Of invoke: 0 when
+the function succeeded, else 1.
 `

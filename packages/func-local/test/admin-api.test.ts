@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Listener, TriggerEvent } from '../src/registry.ts'
 import { rawRequest, type WireResponse } from './harness/exchange.ts'
 import { serve, type ServedFunction, type ServerSetup, type TestServer } from './harness/http-server.ts'
+import { fakeByHand } from './harness/services.ts'
 
 // https://learn.microsoft.com/azure/azure-functions/functions-manually-run-non-http
 describe("the host's own endpoints, in this process", () => {
@@ -16,7 +17,7 @@ describe("the host's own endpoints, in this process", () => {
     await server.close()
   })
 
-  const listener: Listener = { start: () => undefined, stop: () => Promise.resolve() }
+  const listener: Listener = { start: () => undefined, stop: () => Promise.resolve(), byHand: fakeByHand }
   const run: ServedFunction['run'] = (event) => {
     events.push(event)
     return { ok: true, response: { invocationId: '' } }
@@ -110,9 +111,12 @@ describe("the host's own endpoints, in this process", () => {
     expect(events).toEqual([])
   })
 
-  test('what extensions listen to in Azure is 404, and what nobody knows is for the app', async () => {
+  test('the path of extensions is theirs, and what nobody knows is for the app', async () => {
     await start({ functions: [{ name: 'all', trigger: { route: '{*path}' } }], settings: noPrefix })
-    expect((await get('/runtime/webhooks/blobs')).status).toBe(404)
+    expect((await get('/runtime/webhooks/other')).status).toBe(404)
+    expect((await get('/runtime/webhooks/eventgrid?functionName=none')).status).toBe(404)
+    // Without the header that says what is delivered.
+    expect((await get('/runtime/webhooks/blobs?functionName=none')).status).toBe(400)
     expect((await get('/runtime/other')).status).toBe(204)
     expect((await get('/admin/host/other')).status).toBe(204)
     expect((await rawRequest(server.port, 'DELETE', '/admin/functions/all')).status).toBe(204)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { parseArguments, UsageError, type StartOptions } from '../src/arguments.ts'
+import type { InvokeCommand } from '../src/invoke/arguments.ts'
 import { USAGE } from '../src/usage.ts'
 
 const defaults: StartOptions = {
@@ -184,5 +185,64 @@ describe('the command line', () => {
     expect(parseArguments(['help'])).toEqual({ kind: 'help' })
     expect(parseArguments(['version'])).toEqual({ kind: 'version' })
     expect(parseArguments(['host', 'start', '-V'])).toEqual({ kind: 'version' })
+  })
+})
+
+describe('the command line of invoke', () => {
+  const invoke: InvokeCommand = {
+    functionName: 'f',
+    data: undefined,
+    inputs: new Map(),
+    blob: undefined,
+    scriptRoot: undefined,
+    port: undefined,
+    key: undefined,
+    sample: false,
+    json: false,
+    verbose: false,
+  }
+
+  test.each<[string[], Partial<InvokeCommand>]>([
+    [['f'], {}],
+    [['f', '{"a":1}'], { data: { kind: 'text', text: '{"a":1}' } }],
+    [['f', '@data.json', '--json'], { data: { kind: 'file', path: 'data.json' }, json: true }],
+    [['f', '-', '--Verbose'], { data: { kind: 'stdin' }, verbose: true }],
+    [['--', 'f', '-5'], { data: { kind: 'text', text: '-5' } }],
+    [['--sample', 'f', '--script-root=app', '-p', '8080'], { sample: true, scriptRoot: 'app', port: 8080 }],
+    [['f', '--prefix', 'app', '--key', 'k', '--blob', 'c/b'], { scriptRoot: 'app', key: 'k', blob: 'c/b' }],
+    [
+      ['f', '--input', 'a=1=2', '--input=b=@x'],
+      {
+        inputs: new Map([
+          ['a', { kind: 'text', text: '1=2' }],
+          ['b', { kind: 'file', path: 'x' }],
+        ]),
+      },
+    ],
+  ])('%j', (args, expected) => {
+    expect(parseArguments(['invoke', ...args])).toEqual({
+      kind: 'invoke',
+      invoke: { ...invoke, ...expected },
+    })
+  })
+
+  test.each([
+    [[], /needs the name of a function/],
+    [['f', 'a', 'b'], /Unexpected argument 'b': the data is one argument\. Put it in quotes/],
+    [['f', '--inputs', 'a=1'], /Unknown flag '--inputs' of invoke\. Did you mean --input\?/],
+    [['f', '--nonsense'], /Unknown flag '--nonsense' of invoke\. See/],
+    [['f', '--blob'], /--blob needs a value/],
+    [['f', '--input', '=x'], /--input is name=value, name=@file or name=-/],
+    [['f', '--port', 'x'], /--port must be the port of a running host/],
+    [['f', '--port', '0'], /--port must be the port of a running host/],
+  ])('%j is refused', (args, message) => {
+    expect(() => parseArguments(['invoke', ...args])).toThrow(UsageError)
+    expect(() => parseArguments(['invoke', ...args])).toThrow(message)
+  })
+
+  test('the help names its flags', () => {
+    expect(parseArguments(['invoke', 'f', '--help'])).toEqual({ kind: 'help' })
+    for (const flag of ['--sample', '--input', '--blob', '--json', '--key'])
+      expect(USAGE).toContain(`  ${flag} `)
   })
 })

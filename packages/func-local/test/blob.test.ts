@@ -148,12 +148,29 @@ describe('blob functions', () => {
       ])
     })
 
-    test('what is not supported is named, and the other functions run', () => {
+    test("with the source 'EventGrid' it polls, and looks at once after an event; both run a version once", async () => {
       if (onCoreTools) return
-      expect(host.output()).toContain("The 'eventGrid' function is in error: source 'EventGrid'")
-      expect(host.output()).toContain(
-        "The 'cosmos' function is in error: its trigger 'cosmosDBTrigger' is not supported",
-      )
+      expect(host.output()).toContain("'eventGrid': the blob trigger's source is 'EventGrid'; here it polls")
+      await upload('blob-grid', 'polled', 'one')
+      await host.printed('eventGrid got one of blob-grid/polled')
+      await upload('blob-grid', 'told', 'two')
+      const url = '/runtime/webhooks/blobs?functionName=Host.Functions.eventGrid'
+      const headers = { 'aeg-event-type': 'Notification' }
+      const told = [{ eventType: 'Microsoft.Storage.BlobCreated', data: { url: 'http://x/blob-grid/told' } }]
+      const { status } = await host.fetch(url, { method: 'POST', headers, body: JSON.stringify(told) })
+      expect(status).toBe(202)
+      await host.printed('eventGrid got two of blob-grid/told')
+      await upload('blob-grid', 'last', 'three')
+      await host.printed('eventGrid got three of blob-grid/last')
+      expect(host.output().match(/eventGrid got two/g)).toHaveLength(1)
+    })
+
+    test('with sdkBinding the function gets what its library makes a client of', async () => {
+      if (onCoreTools) return
+      await upload('blob-client', 'a.txt', 'not read by the host')
+      const about = { Connection: 'AzureWebJobsStorage', ContainerName: 'blob-client', BlobName: 'a.txt' }
+      await host.printed(`client got AzureStorageBlobs 1.0 application/json ${JSON.stringify(about)}`)
+      expect(await get('/api/clients/a.txt')).toEqual({ ...about, BlobName: 'a.txt' })
     })
   })
 

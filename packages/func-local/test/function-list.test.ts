@@ -4,7 +4,7 @@ import type { FunctionNames, Generation, LoadedFunction } from '../src/host/gene
 import type { HttpEndpoint } from '../src/registry.ts'
 import { createFakeLog } from './harness/fake-log.ts'
 import { fakeWorker } from './harness/fake-worker.ts'
-import { fakeFunction } from './harness/services.ts'
+import { fakeByHand, fakeFunction } from './harness/services.ts'
 
 function loaded(
   name: string,
@@ -20,11 +20,13 @@ function loaded(
     listener: {
       start: () => undefined,
       stop: () => Promise.resolve(),
+      byHand: fakeByHand,
       ...(endpoint === undefined
         ? {}
         : { endpoint: { methods: undefined, route: '', ...endpoint } as HttpEndpoint }),
     },
     invoke: () => Promise.reject(new Error('not here')),
+    invokeOnce: () => Promise.reject(new Error('not here')),
   }
 }
 

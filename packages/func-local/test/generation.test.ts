@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { capturedBinding } from '../src/bindings/captured.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
 import type { HostJsonOptions } from '../src/config/host-options.ts'
 import { BindingError } from '../src/host/function.ts'
@@ -19,8 +20,9 @@ import {
   type TriggerContext,
   type TriggerType,
 } from '../src/registry.ts'
+import { onCallTrigger } from '../src/triggers/on-call/on-call.ts'
 import { fakeWorker, type FakeWorker } from './harness/fake-worker.ts'
-import { fakeServices, type FakeServices } from './harness/services.ts'
+import { fakeByHand, fakeServices, type FakeServices } from './harness/services.ts'
 
 const OPTIONS: HostJsonOptions = {
   functionTimeout: undefined,
@@ -72,6 +74,7 @@ function load(functions: readonly FunctionMetadata[], setup: Setup = {}): World 
         steps.push(`stop ${name}`)
         return setup.stop?.(name) ?? Promise.resolve()
       },
+      byHand: fakeByHand,
       ...more,
     }
   }
@@ -112,10 +115,14 @@ function load(functions: readonly FunctionMetadata[], setup: Setup = {}): World 
   const services = fakeServices(setup.settings ?? {}, setup.sections)
   const generation = createGeneration(
     worker,
-    createRegistry([plain, retried, http], [box, source]),
+    createRegistry([plain, retried, http], [box, source], {
+      trigger: onCallTrigger,
+      binding: capturedBinding,
+    }),
     services,
     { ...OPTIONS, ...setup.options },
-    { only: undefined, debugging: false, ...setup.filter },
+    { only: undefined, debugging: false, listens: true, ...setup.filter },
+    '/app',
   )
   return { generation, worker, services, bound, steps }
 }
@@ -166,26 +173,16 @@ describe('a generation of the app', () => {
       fn('host'),
       fn('d', {}, { out: { type: 'box', direction: 'out', path: 'bad' } }),
     ])
-    expect(names(generation)).toEqual(['a'])
+    expect(names(generation)).toEqual(['a', 'c'])
     expect(generation.problems).toEqual([
       "The 'b' function is in error: its trigger is refused.",
-      "The 'c' function is in error: its trigger 'otherTrigger' is not supported by func-local. The other functions are not affected.",
       "The 'd' function is in error: its path is 'bad'.",
       "The 'host' function is in error: 'host' is not a name for a function: the host keeps it for itself. Choose another.",
+      "'c' is on call only: func-local does not listen to otherTrigger. Call by hand: func-local invoke c",
     ])
   })
 
   test.each<[string, BindingInfo, string]>([
-    [
-      'unknown',
-      { type: 'sql', direction: 'out' },
-      "its output 'x' has the type 'sql', which func-local does not support as an output.",
-    ],
-    [
-      'unknown',
-      { type: 'sql', direction: 'in' },
-      "its input 'x' has the type 'sql', which func-local does not support as an input.",
-    ],
     [
       'of the other side',
       { type: 'box', direction: 'in' },
@@ -196,15 +193,43 @@ describe('a generation of the app', () => {
       { type: 'source', direction: 'out' },
       "its output 'x' has the type 'source', which func-local does not support as an output.",
     ],
-    ['HTTP on the wrong side', { type: 'http', direction: 'in' }, "its input 'x' has the type 'http', which"],
   ])('a binding that is %s is refused: %j', (_what, binding, reason) => {
     expect(load([fn('a', {}, { x: binding })]).generation.problems[0]).toContain(reason)
   })
 
-  test('an unsupported return value is called that', () => {
-    const { generation } = load([fn('a', {}, { $return: { type: 'sql', direction: 'out' } })])
+  test.each<[BindingInfo, string]>([
+    [
+      { type: 'sql', direction: 'out' },
+      "Outputs of type sql ('a') are captured: the log shows them, and nothing is written to these services.",
+    ],
+    [
+      { type: 'sql', direction: 'in' },
+      "Inputs of type sql ('a') are undefined here, because func-local does not read these services. Give one a value: func-local invoke a --input sql=@file.json",
+    ],
+    [
+      { type: 'http', direction: 'in' },
+      "Inputs of type http ('a') are undefined here, because func-local does not read these services. Give one a value: func-local invoke a --input http=@file.json",
+    ],
+  ])('a binding of a service that is not here leaves the function in: %j', (binding, line) => {
+    const { generation } = load([fn('a', {}, { x: binding })])
+    expect(names(generation)).toEqual(['a'])
+    expect(generation.problems).toEqual([line])
+  })
+
+  test('a host that does not listen starts and stops no listener; its functions can be called', async () => {
+    const { generation, steps, worker } = load([fn('a')], { filter: { listens: false } })
+    generation.start()
+    await settled()
+    expect((await generation.functions[0]?.invokeOnce(EVENT))?.ok).toBe(true)
+    await generation.drain()
+    expect(steps).toEqual([])
+    expect(worker.requests).toHaveLength(1)
+  })
+
+  test('a return value of the other side is called that', () => {
+    const { generation } = load([fn('a', {}, { $return: { type: 'source', direction: 'out' } })])
     expect(generation.problems).toEqual([
-      "The 'a' function is in error: its return value has the type 'sql', which func-local does not support as an output. The other functions are not affected.",
+      "The 'a' function is in error: its return value has the type 'source', which func-local does not support as an output. The other functions are not affected.",
     ])
   })
 
@@ -406,6 +431,14 @@ describe('the retry policy', () => {
       "information Waiting for `00:00:00` before retrying function execution. Next attempt: '2'. Max retry count: '2'",
     ])
     expect(generation.problems).toEqual([])
+  })
+
+  test('does not hold for one call', async () => {
+    const { generation, worker } = load([fn('a', { type: 'retriedTrigger' }, {}, POLICY)], {
+      respond: failing,
+    })
+    expect((await generation.functions[0]?.invokeOnce(EVENT))?.ok).toBe(false)
+    expect(worker.requests).toHaveLength(1)
   })
 
   test('of host.json is for those without one, where the trigger supports it', async () => {

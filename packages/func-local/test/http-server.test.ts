@@ -12,6 +12,7 @@ import {
   type ServerSetup,
   type TestServer,
 } from './harness/http-server.ts'
+import { fakeByHand } from './harness/services.ts'
 
 // The host's HTTP server in this process; the test is the handler of each function.
 
@@ -77,7 +78,7 @@ describe('a request', () => {
   })
 
   test('a disabled function and one of another trigger have no address', async () => {
-    const listener = { start: () => undefined, stop: () => Promise.resolve() }
+    const listener = { start: () => undefined, stop: () => Promise.resolve(), byHand: fakeByHand }
     await start([{ ...echo('off'), disabled: true }, { name: 'timer', listener }, echo('on')])
     expect((await send('GET', '/api/off')).status).toBe(404)
     expect((await send('GET', '/api/timer')).status).toBe(404)
@@ -120,6 +121,7 @@ describe('a request', () => {
     const broken = {
       start: () => undefined,
       stop: () => Promise.resolve(),
+      byHand: fakeByHand,
       endpoint: {
         methods: undefined,
         template: 'broken',

@@ -4,12 +4,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { readConfiguration } from '../src/config/configuration.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
+import { registry } from '../src/extensions.ts'
 import { startHost, type HostOptions, type RunningHost } from '../src/host/host.ts'
 import { AppLoadError } from '../src/host/worker-process.ts'
 import { StoppedError } from '../src/host/app-runner.ts'
-import { createRegistry } from '../src/registry.ts'
-import { httpTrigger } from '../src/triggers/http.ts'
-import { warmupTrigger } from '../src/triggers/warmup.ts'
 import { writeApp, type TestApp } from './harness/app.ts'
 import { createFakeLog, type FakeLog } from './harness/fake-log.ts'
 import { until } from './harness/fake-storage.ts'
@@ -120,7 +118,8 @@ describe('a host in this process', () => {
       cors: () => undefined,
       keys: undefined,
       log,
-      registry: createRegistry([httpTrigger, warmupTrigger], []),
+      registry,
+      listens: true,
       stopping: new AbortController().signal,
       ...changes,
     })

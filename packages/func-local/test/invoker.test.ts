@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
+import { capturedBinding } from '../src/bindings/captured.ts'
 import { BindingError, RETURN_BINDING, type FunctionDefinition } from '../src/host/function.ts'
 import { createAttempt, outputValue, type Attempt } from '../src/host/invoker.ts'
 import type { InvocationRequest, InvocationResponse, TypedData } from '../src/protocol.ts'
 import { createRegistry, type BindingType, type TriggerEvent } from '../src/registry.ts'
+import { onCallTrigger } from '../src/triggers/on-call/on-call.ts'
 import { fakeFunction, fakeServices, type FakeServices } from './harness/services.ts'
 import { fakeWorker, type FakeWorker } from './harness/fake-worker.ts'
 
@@ -48,7 +50,13 @@ function world(
   const worker = fakeWorker({}, respond)
   const fn = { ...fakeFunction({ type: 'queueTrigger' }), ...others }
   return {
-    attempt: createAttempt(fn, worker, createRegistry([], [box]), services, timeout),
+    attempt: createAttempt(
+      fn,
+      worker,
+      createRegistry([], [box], { trigger: onCallTrigger, binding: capturedBinding }),
+      services,
+      timeout,
+    ),
     worker,
     services,
     written,

@@ -111,7 +111,7 @@ describe('loading the app', () => {
     await app.remove()
   })
 
-  test('what is not supported is one line each and stops nothing else', async () => {
+  test('what cannot run, or not by itself, is one line each and stops nothing else', async () => {
     const app = await writeApp({
       'src/a.js': `const { app, output, input } = require('@azure/functions')
 app.http('good', { handler: async () => ({ body: 'good' }) })
@@ -119,6 +119,7 @@ app.serviceBusQueue('bus', { queueName: 'q', connection: 'c', handler: () => {} 
 app.generic('strange', { trigger: { type: 'strangeTrigger', name: 't' }, handler: () => {} })
 app.http('cosmosOut', { return: output.http({}), extraOutputs: [output.cosmosDB({ databaseName: 'd', containerName: 'c', connection: 'c' })], handler: () => {} })
 app.http('cosmosIn', { extraInputs: [input.cosmosDB({ databaseName: 'd', containerName: 'c', connection: 'c' })], handler: () => {} })
+app.http('queueIn', { extraInputs: [input.generic({ type: 'queue', queueName: 'x' })], handler: () => {} })
 app.storageQueue('noConnection', { queueName: 'orders', connection: 'NotThere', handler: () => {} })
 app.http('retrying', { retry: { strategy: 'fixedDelay', delayInterval: 1, maxRetryCount: 1 }, handler: async () => ({ body: 'x' }) })
 `,
@@ -128,10 +129,11 @@ app.http('retrying', { retry: { strategy: 'fixedDelay', delayInterval: 1, maxRet
     const host = await startHost(app.directory)
     const output = host.output()
     for (const line of [
-      /'bus' function is in error: its trigger 'serviceBusTrigger' is not supported/,
-      /'strange' function is in error: its trigger 'strangeTrigger' is not supported/,
-      /'cosmosOut' function is in error: its output '\w+' has the type 'cosmosDB'/,
-      /'cosmosIn' function is in error: its input '\w+' has the type 'cosmosDB'/,
+      /'bus' is on call only: func-local does not listen to Service Bus\. .*func-local invoke bus$/,
+      /'strange' is on call only: func-local does not listen to strangeTrigger\./,
+      /Outputs of type cosmosDB \('cosmosOut'\) are captured/,
+      /Inputs of type cosmosDB \('cosmosIn'\) are undefined here, .*invoke cosmosIn --input cosmosDB=@file\.json$/,
+      /'queueIn' function is in error: its input '\w+' has the type 'queue'/,
       /'noConnection' function is in error: .*'NotThere' does not exist/,
       /retry policy of function 'retrying' is ignored/,
       /'old' function is in error: it is a function\.json of the programming model v3/,

@@ -114,10 +114,6 @@ describe('a blob binding', () => {
   test.each([
     [{}, "'path' of its blob binding is missing."],
     [{ path: 'box/a', connection: 'Other' }, "string 'Other' does not exist"],
-    [
-      { path: 'box/a', sdkBinding: true },
-      "'sdkBinding' of its blob binding is not supported by func-local. Leave it out to get the blob's content.",
-    ],
   ])('%j is refused', (binding, reason) => {
     expect(() => {
       check(blobBinding, binding)

@@ -438,6 +438,24 @@ describe('a blob trigger', () => {
     )
   })
 
+  test('with sdkBinding the function gets what its library makes a client of', async () => {
+    storage.put('clients', 'a', 'hello')
+    const event = await admin(bind(blobTrigger, { path: 'clients/{name}', sdkBinding: true }), 'clients/a')
+    const { content, ...rest } = event.data.modelBindingData ?? {}
+    expect(rest).toEqual({ version: '1.0', source: 'AzureStorageBlobs', contentType: 'application/json' })
+    expect(JSON.parse(Buffer.from(content ?? []).toString('utf8'))).toEqual({
+      Connection: 'AzureWebJobsStorage',
+      ContainerName: 'clients',
+      BlobName: 'a',
+    })
+  })
+
+  test("with the source 'EventGrid' it looks into its container when the webhook is told of a blob", async () => {
+    const { webhook } = bind(blobTrigger, { path: 'box', source: 'eventGRID' }).listener
+    expect(webhook).toMatchObject({ extension: 'blobs', functionName: `Host.Functions.fn${serial}` })
+    expect(await webhook?.handle([{}])).toEqual({ status: 202 })
+  })
+
   test('what cannot be used is refused', () => {
     refused(blobTrigger, {}, "'path' of its blobTrigger binding is missing.")
     refused(blobTrigger, { path: 'Box' }, "Invalid blob trigger path 'Box'.")
@@ -449,21 +467,11 @@ describe('a blob trigger', () => {
     })
     refused(
       blobTrigger,
-      { path: 'box', source: 'eventGRID' },
-      "source 'EventGrid' of its blob trigger is not supported",
-    )
-    refused(
-      blobTrigger,
       { path: 'box', source: 'Other' },
-      "'source' of its blob trigger is 'Other'; it must be 'LogsAndContainerScan'.",
-    )
-    refused(
-      blobTrigger,
-      { path: 'box', sdkBinding: true },
-      "'sdkBinding' of its blob trigger is not supported by func-local.",
+      "'source' of its blob trigger is 'Other'; it must be 'LogsAndContainerScan' or 'EventGrid'.",
     )
     for (const source of ['LogsAndContainerScan', 'logsandcontainerscan', '', undefined])
-      bind(blobTrigger, { path: 'box', source, sdkBinding: false })
+      expect(bind(blobTrigger, { path: 'box', source }).listener.webhook).toBe(undefined)
     expect(blobTrigger).toMatchObject({ type: 'blobTrigger', supportsRetry: false })
   })
 })

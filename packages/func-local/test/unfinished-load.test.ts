@@ -182,7 +182,7 @@ app.http('n', { handler: () => { for (const name of ['db.json', 'a.txt', 'log.cs
     [
       {
         'src/a.js':
-          "require('@azure/functions').app.serviceBusQueue('sb', { queueName: 'q', connection: 'C', handler() {} })",
+          "require('@azure/functions').app.storageQueue('sb', { queueName: 'qqq', connection: 'C', handler() {} })",
       },
       [],
       /No job functions found\. Every function of the app is in error/,
@@ -204,16 +204,16 @@ app.http('n', { handler: () => { for (const name of ['db.json', 'a.txt', 'log.cs
   test('refusals of one kind are one line, and a save does not repeat it', async () => {
     app = await writeApp({
       'src/a.js': `const { app } = require('@azure/functions')
-for (let i = 0; i < 5; i++) app.serviceBusQueue('sb' + i, { queueName: 'q', connection: 'C', handler() {} })`,
+for (let i = 0; i < 5; i++) app.storageQueue('sb' + i, { queueName: 'qqq', connection: 'C', handler() {} })`,
       'src/b.js': answering('a', 'a'),
     })
     host = await startHost(app.directory)
     const from = host.output().length
-    expect(host.output().match(/serviceBusTrigger/g)).toHaveLength(1)
+    expect(host.output().match(/connection string 'C' does not exist/g)).toHaveLength(1)
     expect(host.output()).toContain('The same holds for 4 more: sb1, sb2, sb3, sb4.')
     await app.write({ 'src/b.js': answering('a', 'b') })
     await host.printed('Worker process started and initialized. Functions:', from)
-    expect(host.output().slice(from)).not.toContain('serviceBusTrigger')
+    expect(host.output().slice(from)).not.toContain("'C' does not exist")
   })
 
   test('functions that an app registers a moment after it has loaded are there', async () => {

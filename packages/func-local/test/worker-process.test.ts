@@ -88,6 +88,7 @@ async function world(script: string, changes: Partial<WorkerOptions> = {}): Prom
         script: file,
         appDirectory: directory,
         hostVersion: '4.1',
+        hostPort: 7071,
         nodeArguments: [],
         environment: { MINE: 'x' },
         giveUp: giveUp.signal,

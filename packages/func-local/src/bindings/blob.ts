@@ -1,9 +1,10 @@
 import type { BlobClient, ContainerClient } from '@azure/storage-blob'
 import { resolveSettings } from '../binding-expression.ts'
-import { BindingError, isBinary, propertyOf, requiredText, textOf } from '../host/function.ts'
+import { BindingError, isBinary, requiredText, textOf } from '../host/function.ts'
 import { writeNetJson } from '../net-json.ts'
 import type { TypedData } from '../protocol.ts'
 import type { BindingScope, BindingType } from '../registry.ts'
+import { blobClientData, wantsClient } from '../storage/blob-client-data.ts'
 import { blobService } from '../storage/blobs.ts'
 import { connectionName, resolveConnection } from '../storage/connection.ts'
 import { isCode, statusOf, withTarget, type StorageTarget } from '../storage/errors.ts'
@@ -30,14 +31,11 @@ export const blobBinding: BindingType = {
       else parseBlobName(path)
     })
     resolveConnection(settings, textOf(binding, 'connection'))
-    if (propertyOf(binding, 'sdkBinding') === true) {
-      throw new BindingError(
-        "'sdkBinding' of its blob binding is not supported by func-local. Leave it out to get the blob's content. The other functions are not affected.",
-      )
-    }
   },
   input: async (scope) => {
     const { path, target } = locate(scope)
+    const { binding, services } = scope
+    if (wantsClient(binding)) return blobClientData(services.settings, textOf(binding, 'connection'), path)
     return await withTarget(target, async () => {
       const { blob } = await open(scope, path)
       let body: Buffer

@@ -16,8 +16,9 @@ export function printFunctions(log: Log, { functions }: Generation, baseUrl: str
       log.plain(`\t${definition.name}: ${shown}${baseUrl}/${listener.endpoint?.route ?? ''}`, 'green')
       log.plain('')
     }
-    for (const { definition } of others) {
-      log.plain(`\t${definition.name}: ${definition.trigger.type}`, 'green')
+    for (const { definition, listener } of others) {
+      const shown = listener.onCall === undefined ? '' : ' (on call only)'
+      log.plain(`\t${definition.name}: ${definition.trigger.type}${shown}`, 'green')
       log.plain('')
     }
   }

@@ -95,6 +95,11 @@ export function propertyOf(binding: NamedBinding, property: string): unknown {
   return key === undefined ? undefined : binding[key]
 }
 
+/** Whether an output is the response of an HTTP function. */
+export function isHttpOutput({ type, direction }: NamedBinding): boolean {
+  return type.toLowerCase() === 'http' && direction === 'out'
+}
+
 /** Whether the app asked for this binding's data as bytes (`dataType: 'binary'`). */
 export function isBinary(binding: NamedBinding): boolean {
   return binding.dataType?.toLowerCase() === 'binary'

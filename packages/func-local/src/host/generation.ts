@@ -10,9 +10,16 @@ import type {
   Services,
   TriggerEvent,
 } from '../registry.ts'
-import { RETURN_BINDING, BindingError, defineFunction, type FunctionDefinition } from './function.ts'
+import {
+  RETURN_BINDING,
+  BindingError,
+  defineFunction,
+  isHttpOutput,
+  type FunctionDefinition,
+} from './function.ts'
 import type { HostJsonOptions } from '../config/host-options.ts'
 import { nearest } from '../nearest.ts'
+import { describeOnCall } from './on-call.ts'
 import { describeRefusals, type Refusal } from './refusals.ts'
 import { createAttempt } from './invoker.ts'
 import { withRetries } from './retry.ts'
@@ -25,6 +32,8 @@ export interface LoadedFunction {
   readonly listener: Listener
   /** Runs the function; never rejects. */
   readonly invoke: (event: TriggerEvent) => Promise<InvocationOutcome>
+  /** Runs it without the repetitions of a retry policy. */
+  readonly invokeOnce: (event: TriggerEvent) => Promise<InvocationOutcome>
 }
 
 /**
@@ -61,6 +70,8 @@ export interface FunctionFilter {
   readonly only: FunctionNames | undefined
   /** A debugger may hold an invocation for as long as it likes. */
   readonly debugging: boolean
+  /** Whether triggers fire. */
+  readonly listens: boolean
 }
 
 /**
@@ -74,6 +85,7 @@ export function createGeneration(
   services: Services,
   hostOptions: HostJsonOptions,
   filter: FunctionFilter,
+  appDirectory: string,
 ): Generation {
   const problems: string[] = []
   const fatal = [...sameNames(worker.functions)]
@@ -113,13 +125,17 @@ export function createGeneration(
   return {
     worker,
     functions,
-    problems: [...describeRefusals(refusals), ...problems],
+    problems: [
+      ...describeRefusals(refusals),
+      ...problems,
+      ...describeOnCall(functions, registry, services.settings, appDirectory),
+    ],
     only: filter.only,
     unknownNames,
     unfinished: () => [...running.values()],
     start: () => {
       for (const { disabled, listener, definition } of functions) {
-        if (disabled) continue
+        if (disabled || !filter.listens) continue
         void Promise.resolve()
           .then(() => listener.start())
           .catch((error: unknown) => {
@@ -131,7 +147,8 @@ export function createGeneration(
     },
     drain: async () => {
       stopping.abort()
-      await Promise.all(functions.filter(({ disabled }) => !disabled).map(({ listener }) => listener.stop()))
+      const listening = filter.listens ? functions.filter(({ disabled }) => !disabled) : []
+      await Promise.all(listening.map(({ listener }) => listener.stop()))
       while (running.size > 0) await Promise.allSettled(running.keys())
     },
   }
@@ -148,16 +165,11 @@ export function createGeneration(
 
   function load(fn: FunctionDefinition): LoadedFunction {
     const type = registry.trigger(fn.trigger.type)
-    if (type === undefined) {
-      throw new BindingError(
-        `its trigger '${fn.trigger.type}' is not supported by func-local. The other functions are not affected.`,
-      )
-    }
     for (const binding of [...fn.inputs, ...fn.outputs]) {
-      if (binding.type.toLowerCase() === 'http' && binding.direction === 'out') continue
+      if (isHttpOutput(binding)) continue
       const bindingType = registry.binding(binding.type)
       const side = binding.direction === 'out' ? 'output' : 'input'
-      if (bindingType?.[side] === undefined) {
+      if (bindingType[side] === undefined) {
         const shown = binding.name === RETURN_BINDING ? 'its return value' : `its ${side} '${binding.name}'`
         throw new BindingError(
           `${shown} has the type '${binding.type}', which func-local does not support as an ${side}. The other functions are not affected.`,
@@ -201,7 +213,8 @@ export function createGeneration(
             // A request belongs to the generation from its first byte, before its invocation begins.
             endpoint: { ...endpoint, handle: (...args) => track(fn.name, endpoint.handle(...args)) },
           }
-    return { definition: fn, disabled: isDisabled(fn.name, services), listener: handled, invoke }
+    const invokeOnce = (event: TriggerEvent): Promise<InvocationOutcome> => track(fn.name, attempt(event))
+    return { definition: fn, disabled: isDisabled(fn.name, services), listener: handled, invoke, invokeOnce }
   }
 }
 

@@ -4,9 +4,12 @@ import type { Configuration } from '../config/configuration.ts'
 import { createAdminApi } from '../http/admin.ts'
 import type { CorsPolicy } from '../http/cors.ts'
 import type { Keys } from '../http/keys.ts'
+import { createLoopback } from '../http/loopback.ts'
 import { openHttpServer } from '../http/server.ts'
 import type { LogEntry } from '../protocol.ts'
 import type { Registry, Services } from '../registry.ts'
+import { createByHandCaller, type ByHandCaller } from './invoke-by-hand.ts'
+import { createInvocationFeed, type InvocationFeed } from './invocation-feed.ts'
 import { createAppRunner, StoppedError } from './app-runner.ts'
 import { watchApp, type AppWatcher } from './app-watcher.ts'
 import { printFunctions, whyNoFunctions } from './function-list.ts'
@@ -36,6 +39,8 @@ export interface HostOptions {
   readonly keys: Keys | undefined
   readonly log: Log
   readonly registry: Registry
+  /** Whether events make functions run; else they run only when they are called. */
+  readonly listens: boolean
   /** Asks the host to stop, also while it starts. */
   readonly stopping: AbortSignal
 }
@@ -48,6 +53,10 @@ export interface RunningHost {
    * of it took too long and was given up.
    */
   readonly stop: () => Promise<boolean>
+  /** Calls functions by hand. */
+  readonly byHand: ByHandCaller
+  /** Tells of every invocation, from now on. */
+  readonly invocations: InvocationFeed
 }
 
 const STOP_NOTICE_MS = 1000
@@ -69,7 +78,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   let found: readonly string[] = []
   let watcher: AppWatcher | undefined
   const runner = createAppRunner(load, announceReload, log)
-  const adminApi = createAdminApi({ runner, instanceId, version: options.version, keys: options.keys, log })
+  const invocations = createInvocationFeed()
+  const byHand = createByHandCaller(runner.current, invocations, (...args) => send(...args))
+  const { appDirectory, version, keys } = options
+  const adminApi = createAdminApi({ runner, instanceId, appDirectory, version, keys, log, byHand })
   const server = await openHttpServer(
     { host: options.address, port: options.port },
     {
@@ -83,6 +95,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     },
     log,
   )
+  const send = createLoopback(`localhost:${server.port}`, server.connect)
   const giveUp = (): void => void runner.stop()
   stopping.addEventListener('abort', giveUp)
   try {
@@ -107,7 +120,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     stopping.removeEventListener('abort', giveUp)
   }
 
-  return { port: server.port, stop }
+  return { port: server.port, stop, byHand, invocations }
 
   async function stop(): Promise<boolean> {
     const ended = Promise.all([server.close(), runner.stop()]).then(() => true)
@@ -168,7 +181,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   async function load(giveUp: AbortSignal): Promise<Generation> {
     const configuration = configure()
     const { settings, hostConfig, hostOptions, timeZone } = configuration
-    const services: Services = { settings, hostConfig, log, instanceId }
+    const origin = `http://localhost:${server.port}`
+    const services: Services = { settings, hostConfig, log, instanceId, origin, invocations }
     // Timers run in this process, in the zone that handlers see.
     if (timeZone === undefined) delete process.env['TZ']
     else process.env['TZ'] = timeZone
@@ -177,6 +191,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       script: options.workerScript,
       appDirectory: options.appDirectory,
       hostVersion: options.version,
+      hostPort: server.port,
       nodeArguments,
       environment: {
         ...workerDefaults(),
@@ -193,10 +208,18 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       onOutput: log.output,
     })
     try {
-      const generation = createGeneration(worker, options.registry, services, hostOptions, {
-        only: wantedFunctions(configuration),
-        debugging: nodeArguments.some((argument) => argument.startsWith('--inspect')),
-      })
+      const generation = createGeneration(
+        worker,
+        options.registry,
+        services,
+        hostOptions,
+        {
+          only: wantedFunctions(configuration),
+          debugging: nodeArguments.some((argument) => argument.startsWith('--inspect')),
+          listens: options.listens,
+        },
+        appDirectory,
+      )
       const old = await findOldFunctions(options.appDirectory)
       const none = whyNoFunctions(generation, old.length > 0)
       found = [
@@ -227,7 +250,11 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     )
   }
 
-  function writeEntry({ category, level, message, functionName }: LogEntry): void {
+  function writeEntry({ category, level, message, functionName, invocationId }: LogEntry): void {
+    if (category === 'user' && invocationId !== undefined && invocations.isWatched()) {
+      const about = { invocationId, functionName: functionName ?? '' }
+      invocations.publish({ ...about, kind: 'log', level, message })
+    }
     if (category === 'user') log.write(`Function.${functionName ?? 'Host'}.User`, level, message)
     else log.write('Worker', level, message)
   }

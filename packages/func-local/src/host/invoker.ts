@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { resolveExpression } from '../binding-expression.ts'
 import type { InvocationResponse, RetryContext, RpcException, TypedData } from '../protocol.ts'
 import type { BindingScope, InvocationOutcome, Registry, Services, TriggerEvent } from '../registry.ts'
-import { BindingError, RETURN_BINDING, type FunctionDefinition, type NamedBinding } from './function.ts'
+import {
+  BindingError,
+  isHttpOutput,
+  RETURN_BINDING,
+  type FunctionDefinition,
+  type NamedBinding,
+} from './function.ts'
 import type { FunctionTimeout } from '../config/host-options.ts'
 import { traceContext } from './trace-context.ts'
 import type { WorkerProcess } from './worker-process.ts'
@@ -22,11 +28,15 @@ export function createAttempt(
   timeout: FunctionTimeout | undefined,
 ): Attempt {
   const category = `Function.${fn.name}`
-  const { log } = services
+  const { log, invocations } = services
 
   return async (event, retryContext) => {
     const invocationId = event.invocationId ?? randomUUID()
     const started = performance.now()
+    event.onAttempt?.(invocationId)
+    const about = { invocationId, functionName: fn.name }
+    if (invocations.isWatched())
+      invocations.publish({ ...about, kind: 'began', reason: event.reason, at: new Date() })
     log.write(
       category,
       'information',
@@ -34,6 +44,12 @@ export function createAttempt(
     )
     if (event.details !== undefined) log.write(category, 'information', `Trigger Details: ${event.details}`)
     const duration = (): string => `${Math.round(performance.now() - started)}ms`
+    const ended = (error: RpcException | undefined, response?: InvocationResponse): void => {
+      if (!invocations.isWatched()) return
+      const returnValue = response?.returnValue ?? undefined
+      const milliseconds = performance.now() - started
+      invocations.publish({ ...about, kind: 'ended', error, returnValue, milliseconds })
+    }
     try {
       const response = await run(invocationId, event, retryContext)
       log.write(
@@ -41,6 +57,7 @@ export function createAttempt(
         'information',
         `Executed 'Functions.${fn.name}' (Succeeded, Id=${invocationId}, Duration=${duration()})`,
       )
+      ended(undefined, response)
       return { ok: true, response }
     } catch (thrown) {
       const error = exceptionOf(thrown)
@@ -50,6 +67,7 @@ export function createAttempt(
         `Executed 'Functions.${fn.name}' (Failed, Id=${invocationId}, Duration=${duration()})`,
       )
       log.write(category, 'error', describe(fn, error))
+      ended(error)
       return { ok: false, error }
     }
   }
@@ -100,7 +118,8 @@ export function createAttempt(
     })
     const inputs = await Promise.all(
       fn.inputs.map(async (binding) => {
-        const data = await registry.binding(binding.type)?.input?.(scopeOf(binding))
+        const data =
+          event.inputs?.get(binding.name) ?? (await registry.binding(binding.type).input?.(scopeOf(binding)))
         return data === undefined ? [] : [{ name: binding.name, data }]
       }),
     )
@@ -118,7 +137,15 @@ export function createAttempt(
     if (response.exception !== undefined) throw new HandlerError(response.exception)
     for (const binding of fn.outputs) {
       const value = outputValue(response, binding.name)
-      if (value !== undefined) await registry.binding(binding.type)?.output?.(scopeOf(binding), value)
+      // The response is the trigger's to write.
+      if (value === undefined || isHttpOutput(binding)) continue
+      const type = registry.binding(binding.type)
+      if (type.output === undefined) continue
+      await type.output(scopeOf(binding), value)
+      if (!invocations.isWatched()) continue
+      const { name } = binding
+      const output = { name, type: binding.type, value, isWritten: type.isCaptured !== true }
+      invocations.publish({ invocationId, functionName: fn.name, kind: 'output', output })
     }
     return response
   }

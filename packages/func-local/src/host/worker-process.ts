@@ -18,6 +18,8 @@ export interface WorkerOptions {
   readonly script: string
   readonly appDirectory: string
   readonly hostVersion: string
+  /** Where the host listens. */
+  readonly hostPort: number
   /** Arguments for Node itself, `--inspect` for example. */
   readonly nodeArguments: readonly string[]
   readonly environment: Readonly<Record<string, string>>
@@ -76,7 +78,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   const child = spawn(
     process.execPath,
     // Stack traces point into the app's own source: https://nodejs.org/api/cli.html#--enable-source-maps
-    ['--enable-source-maps', ...options.nodeArguments, options.script],
+    ['--enable-source-maps', ...options.nodeArguments, options.script, ...workerArguments(options.hostPort)],
     {
       cwd: options.appDirectory,
       env: options.environment,
@@ -225,6 +227,21 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
     clearTimeout(timer)
     options.giveUp.removeEventListener('abort', kill)
   }
+}
+
+/**
+ * What the real host's workers are started with. Nothing here reads it, but extension libraries of apps do, to call the host:
+ * https://github.com/Azure/azure-functions-nodejs-extensions/blob/main/azure-functions-nodejs-extensions-servicebus/src/util/grpcUriBuilder.ts
+ */
+function workerArguments(port: number): string[] {
+  return [
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--functions-grpc-max-message-length',
+    String(2 ** 31 - 1),
+  ]
 }
 
 /** https://nodejs.org/api/cli.html#--inspect-brkhostport and `--inspect-wait` hold the process until a debugger comes. */

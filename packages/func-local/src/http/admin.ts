@@ -5,10 +5,11 @@ import type { Generation, LoadedFunction } from '../host/generation.ts'
 import type { Log } from '../host/log.ts'
 import type { TriggerEvent } from '../registry.ts'
 import { requiredInput } from '../host/function.ts'
+import type { ByHandCaller } from '../host/invoke-by-hand.ts'
 import { homePage } from './home-page.ts'
 import type { Keys } from './keys.ts'
-import { BodyTooLargeError, readBody } from './request.ts'
-import { isForeign } from './request-origin.ts'
+import { INVOKE_PATH } from './invoke-path.ts'
+import { readJsonRequest } from './json-request.ts'
 import { writeStatus } from './response.ts'
 import type { HostRoute } from './server.ts'
 
@@ -21,9 +22,11 @@ export interface AdminOptions {
     readonly now: () => Pick<Generation, 'functions'> | undefined
   }
   readonly instanceId: string
+  readonly appDirectory: string
   readonly version: string
   readonly keys: Keys | undefined
   readonly log: Log
+  readonly byHand: ByHandCaller
 }
 
 const STATUS = {
@@ -31,12 +34,8 @@ const STATUS = {
   accepted: 202,
   badRequest: 400,
   unauthorized: 401,
-  forbidden: 403,
   notFound: 404,
-  tooLarge: 413,
-  unsupportedType: 415,
 } as const
-const INPUT_LIMIT = 104_857_600
 const CALLED_VIA_HOST = 'This function was programmatically called via the host APIs.'
 // A drain is what the platform asks for before it takes an instance away.
 const NOT_DRAINING = { state: 'Disabled', outstandingInvocations: 0, outstandingRetries: 0 }
@@ -51,8 +50,10 @@ const NOT_CACHED = { 'Cache-Control': 'no-store,no-cache', Pragma: 'no-cache' }
  */
 export function createAdminApi(options: AdminOptions): HostRoute {
   const { runner, keys } = options
-  return async (request, response, { path }) => {
+  const webhooks = { generation: runner.current, keys, log: options.log }
+  return async (request, response, target) => {
     const { method } = request
+    const { path } = target
     if (path === '/') {
       if (isAppRoute()) return false
       request.resume()
@@ -62,8 +63,9 @@ export function createAdminApi(options: AdminOptions): HostRoute {
     const known = path.toLowerCase().replace(/\/$/, '')
     // Extensions listen there in Azure, whatever routes the app has.
     if (known.startsWith('/runtime/webhooks/')) {
-      request.resume()
-      writeStatus(response, STATUS.notFound)
+      // Most apps have none of them.
+      const { handleWebhook } = await import('./webhooks.ts')
+      await handleWebhook(webhooks, request, response, target)
       return true
     }
     if (known === '/admin/host/ping' && (method === 'GET' || method === 'POST')) {
@@ -74,6 +76,12 @@ export function createAdminApi(options: AdminOptions): HostRoute {
     const read = method === 'GET' ? (hostData(known) ?? (await functionData(known, request))) : undefined
     if (read !== undefined) {
       if (isAllowed(request, response)) json(request, response, read)
+      return true
+    }
+    if (known === INVOKE_PATH && method === 'POST') {
+      if (!isAllowed(request, response)) return true
+      const { handleInvoke } = await import('./invoke-endpoint.ts')
+      await handleInvoke(options, request, response)
       return true
     }
     const fn = method === 'POST' ? await functionAt(known) : undefined
@@ -159,24 +167,8 @@ async function invoke(
   response: ServerResponse,
   log: Log,
 ): Promise<void> {
-  // A page in the browser could run functions otherwise: without a JSON type the browser sends no preflight (CORS).
-  const refused = isForeign(request)
-    ? STATUS.forbidden
-    : isJsonType(request.headers['content-type'])
-      ? undefined
-      : STATUS.unsupportedType
-  if (refused !== undefined) {
-    request.resume()
-    writeStatus(response, refused)
-    return
-  }
-  let body: Buffer
-  try {
-    body = await readBody(request, INPUT_LIMIT)
-  } catch (error) {
-    if (error instanceof BodyTooLargeError) writeStatus(response, STATUS.tooLarge)
-    return
-  }
+  const body = await readJsonRequest(request, response)
+  if (body === undefined) return
   const given = inputOf(body)
   if (given === undefined) {
     writeStatus(response, STATUS.badRequest)
@@ -185,10 +177,6 @@ async function invoke(
   // Accepted: the outcome is in the log.
   void run(fn, given.input, log)
   writeStatus(response, STATUS.accepted)
-}
-
-function isJsonType(type: string | undefined): boolean {
-  return /^\s*(?:application|text)\/(?:[^;\s]+\+)?json\s*(?:;|$)/i.test(type ?? '')
 }
 
 async function run(

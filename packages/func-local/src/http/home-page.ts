@@ -6,7 +6,7 @@ export function homePage(functions: readonly LoadedFunction[]): string {
     const { endpoint } = listener
     const what =
       endpoint === undefined
-        ? escape(definition.trigger.type)
+        ? `${escape(definition.trigger.type)}${listener.onCall === undefined ? '' : ' (on call only)'}`
         : `${escape(endpoint.methods?.join(', ') ?? '')} <code>/${escape(endpoint.route)}</code>`
     return `<li><b>${escape(definition.name)}</b>: ${what}${disabled ? ' (disabled)' : ''}</li>`
   })

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { NullableString, RpcHttp } from '../protocol.ts'
+import type { TriggerEvent } from '../registry.ts'
 import { queryOf, shownPath, type RequestTarget } from './request-target.ts'
 
 /** The request's body is larger than the limit. */
@@ -19,7 +20,12 @@ export interface FunctionRequest {
   readonly headers: ReadonlyMap<string, string>
   /** The values of the route's parameters. */
   readonly params: ReadonlyMap<string, string>
+  /** What a call by hand adds to the event. */
+  readonly byHand?: EventByHand | undefined
 }
+
+/** What a call by hand gives an event, besides what the request says. */
+export type EventByHand = Pick<TriggerEvent, 'inputs' | 'onAttempt'>
 
 /** Reads a body whole. @throws {BodyTooLargeError} {@link RequestAbortedError} */
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {

@@ -8,7 +8,8 @@ import { trackConnections } from './connections.ts'
 import { applyCors, type CorsPolicy } from './cors.ts'
 import type { Keys } from './keys.ts'
 import { isLocalName, isLoopback } from './request-origin.ts'
-import { BadHeaderError, headersOf } from './request.ts'
+import { connectedPair } from './loopback.ts'
+import { BadHeaderError, headersOf, type EventByHand } from './request.ts'
 import { NODE_HEADER_BYTES, refusalOf, statusOfParseError } from './request-limits.ts'
 import { BadTargetError, parseTarget, type RequestTarget } from './request-target.ts'
 import { writeStatus } from './response.ts'
@@ -23,6 +24,8 @@ export interface HttpServer {
    * is open then is cut off.
    */
   readonly close: () => Promise<void>
+  /** Opens a connection in memory; its requests need no key, and are calls by hand. */
+  readonly connect: (byHand: EventByHand) => Duplex
 }
 
 /** The port is taken, or may not be used. */
@@ -69,6 +72,7 @@ export async function openHttpServer(
   const connections = trackConnections(server, log)
   const onlyLocal = isLoopback(address.host)
   const refusedNames = new Set<string>()
+  const inMemory = new WeakMap<Duplex, EventByHand>()
 
   server.on('request', receive)
   // A client that has sent its body already does not wait for `100 Continue`.
@@ -97,6 +101,12 @@ export async function openHttpServer(
   return {
     port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
     close: connections.close,
+    connect: (byHand) => {
+      const [client, serverEnd] = connectedPair()
+      inMemory.set(serverEnd, byHand)
+      server.emit('connection', serverEnd)
+      return client
+    },
   }
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
@@ -139,13 +149,14 @@ export async function openHttpServer(
       if (disabled || endpoint === undefined) continue
       const params = matched(endpoint, request.method ?? 'GET', target.path)
       if (params === undefined) continue
-      if (parts.keys?.allows(request, endpoint.authLevel) === false) {
+      const byHand = inMemory.get(request.socket)
+      if (byHand === undefined && parts.keys?.allows(request, endpoint.authLevel) === false) {
         refuse(request, response, STATUS.unauthorized)
         return
       }
       // HTTP/1.0 needs no Host header, but a function needs a URL.
       if (host === '') refuse(request, response, STATUS.internalError)
-      else await endpoint.handle({ message: request, target, headers, params }, response)
+      else await endpoint.handle({ message: request, target, headers, params, byHand }, response)
       return
     }
     refuse(request, response, STATUS.notFound)

@@ -43,6 +43,21 @@ export function resolveConnection(settings: Settings, name: string | undefined):
   )
 }
 
+/**
+ * The setting, or the beginning of the settings, where a connection is found.
+ *
+ * @throws {BindingError} when the settings have no such connection.
+ */
+export function connectionSetting(settings: Settings, name: string | undefined): string {
+  // Says what is missing, when there is none.
+  resolveConnection(settings, name)
+  const wanted = name === undefined || name === '' ? DEFAULT_NAME : name
+  const candidates = [PREFIX + wanted, wanted]
+  const isSet = (candidate: string): boolean =>
+    (settings.get(candidate) ?? '') !== '' || identityConnection(settings, candidate) !== undefined
+  return candidates.find(isSet) ?? connectionName(name)
+}
+
 /** The name of the connection that a binding names, for messages. */
 export function connectionName(name: string | undefined): string {
   return name === undefined || name === '' || name === DEFAULT_NAME ? `${PREFIX}${DEFAULT_NAME}` : name

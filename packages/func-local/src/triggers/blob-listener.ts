@@ -12,10 +12,13 @@ export interface BlobContent {
   readonly url: string
   readonly parameters: Readonly<Record<string, string>>
   readonly body: Buffer
-  readonly properties: BlobDownloadResponseParsed
+  readonly properties: BlobFacts
   /** Counts from 1. */
   readonly attempt: number
 }
+
+/** What storage says of a blob. */
+export type BlobFacts = Omit<BlobDownloadResponseParsed, '_response'>
 
 /** What a listener needs; `run` says whether the function succeeded. */
 export interface BlobListenerOptions {
@@ -51,6 +54,8 @@ const REFUSED_MS = 60_000
 export function createBlobListener(options: BlobListenerOptions): {
   start: () => void
   stop: () => Promise<void>
+  /** Looks at once: somebody says that there is something new. */
+  look: () => void
 } {
   const { pattern, receipts, log, clock } = options
   const target = { kind: 'container', name: pattern.container, connection: options.connection } as const
@@ -64,13 +69,21 @@ export function createBlobListener(options: BlobListenerOptions): {
   const settled = new Map<string, string>()
   let completed: ReadonlySet<string> | undefined
   let loop: Promise<void> = Promise.resolve()
+  /** Ends the wait between two looks. */
+  let wake = new AbortController()
+  let isAsked = false
 
   return {
+    look: () => {
+      isAsked = true
+      wake.abort()
+    },
     start: () => {
       loop = poll()
     },
     stop: async () => {
       stopping.abort()
+      wake.abort()
       // A listing that storage does not respond to must not hold up the stop.
       const stopped = new AbortController()
       await Promise.race([loop, clock.sleep(STOP_GRACE_MS, stopped.signal)])
@@ -84,6 +97,8 @@ export function createBlobListener(options: BlobListenerOptions): {
     const outage = createOutageReport({ target, verb: 'scanned', log, clock })
     while (!stopping.signal.aborted) {
       const begun = clock.now()
+      isAsked = false
+      wake = new AbortController()
       let found = 0
       let longest = LONGEST_POLL_MS
       try {
@@ -98,7 +113,10 @@ export function createBlobListener(options: BlobListenerOptions): {
       }
       delay = found > 0 ? SHORTEST_POLL_MS : Math.min(longest, delay * 1.5)
       // A container that takes long to list is not listed all the time.
-      await clock.sleep(found > 0 ? delay : Math.max(delay, clock.now() - begun), stopping.signal)
+      if (!wasAsked()) {
+        const pause = found > 0 ? delay : Math.max(delay, clock.now() - begun)
+        await clock.sleep(pause, wake.signal)
+      }
     }
   }
 
@@ -213,6 +231,10 @@ export function createBlobListener(options: BlobListenerOptions): {
     return true
   }
 
+  // Read through functions: both change while something is awaited.
+  function wasAsked(): boolean {
+    return isAsked
+  }
   function isAborted(): boolean {
     return stopping.signal.aborted
   }

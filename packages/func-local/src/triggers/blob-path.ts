@@ -8,8 +8,12 @@ export interface BlobPathPattern {
   readonly prefix: string
   /** The pattern's parameters when a blob's name matches it, else `undefined`. */
   readonly match: (blobName: string) => Readonly<Record<string, string>> | undefined
+  /** A name that matches the pattern; the given one if it does. */
+  readonly example: (wanted?: string) => string
 }
 
+const SAMPLE_VALUE = 'sample'
+const SAMPLE_NAME = 'sample.txt'
 /** Containers that storage itself makes: static websites and its logs. */
 const SYSTEM_CONTAINERS = ['$web', '$logs']
 const PARAMETER = /\{\{|\}\}|\{([^{}]*)\}|[{}]/g
@@ -39,14 +43,17 @@ export function parseBlobPath(path: string): BlobPathPattern {
   const containerFault = SYSTEM_CONTAINERS.includes(container) ? undefined : containerNameFault(container)
   if (containerFault !== undefined)
     throw new BindingError(`Invalid blob trigger path '${path}'. ${containerFault}`)
-  if (slash < 0) return { container, prefix: '', match: () => ({}) }
+  if (slash < 0)
+    return { container, prefix: '', match: () => ({}), example: (wanted = SAMPLE_NAME) => wanted }
 
   const parameters: string[] = []
   let expression = ''
+  let example = ''
   let prefix = ''
   let last = 0
   const literal = (text: string): void => {
     expression += escapeText(text)
+    example += text
     if (parameters.length === 0) prefix += text
   }
   for (const match of names.matchAll(PARAMETER)) {
@@ -61,6 +68,7 @@ export function parseBlobPath(path: string): BlobPathPattern {
     } else {
       parameters.push(name)
       expression += '(.*)'
+      example += SAMPLE_VALUE
     }
   }
   literal(names.slice(last))
@@ -75,6 +83,11 @@ export function parseBlobPath(path: string): BlobPathPattern {
       const found = regex.exec(blobName)
       if (found === null) return undefined
       return Object.fromEntries(parameters.map((name, i) => [name, found[i + 1] ?? '']))
+    },
+    example: (wanted) => {
+      if (wanted === undefined) return example
+      // A file's name may be the whole of the blob's, or the last part of it.
+      return [wanted, `${prefix}${wanted}`].find((name) => regex.test(name)) ?? example
     },
   }
 }

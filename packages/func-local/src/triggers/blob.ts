@@ -1,33 +1,29 @@
 import { randomUUID } from 'node:crypto'
-import type { BlobDownloadResponseParsed, BlobServiceClient } from '@azure/storage-blob'
+import type { BlobServiceClient } from '@azure/storage-blob'
 import { resolveSettings } from '../binding-expression.ts'
 import { parseBlobName } from '../bindings/blob.ts'
 import { systemClock } from '../clock.ts'
 import { detailTime, isoWithOffset } from '../date-text.ts'
-import {
-  BindingError,
-  propertyOf,
-  requiredInput,
-  requiredText,
-  textOf,
-  type NamedBinding,
-} from '../host/function.ts'
+import { BindingError, requiredInput, requiredText, textOf, type NamedBinding } from '../host/function.ts'
 import { hostIdOf } from '../host-id.ts'
 import type { TypedData } from '../protocol.ts'
 import type { Services, TriggerEvent, TriggerType } from '../registry.ts'
 import { readBlobOptions } from '../storage/blob-options.ts'
+import { blobClientData, wantsClient } from '../storage/blob-client-data.ts'
 import { blobService } from '../storage/blobs.ts'
 import { connectionName, resolveConnection } from '../storage/connection.ts'
 import { statusOf } from '../storage/errors.ts'
 import { encodeMessage } from '../storage/queue-encoding.ts'
 import { openQueue } from '../storage/queues.ts'
-import { bytesOf, createBlobListener, type BlobContent } from './blob-listener.ts'
+import { bytesOf, createBlobListener, type BlobContent, type BlobFacts } from './blob-listener.ts'
 import { parseBlobPath, type BlobPathPattern } from './blob-path.ts'
 import { createBlobReceipts, type BlobVersion } from './blob-receipts.ts'
 import { CALLED_VIA_HOST } from './http.ts'
+import { SAMPLE_MESSAGE } from './on-call/sample.ts'
 
 /** Where versions go that a function has failed for too often, as in the real host. */
 const POISON_QUEUE = 'webjobs-blobtrigger-poison'
+const ACCEPTED = 202
 
 /** The storage blob trigger: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger */
 export const blobTrigger: TriggerType = {
@@ -35,7 +31,7 @@ export const blobTrigger: TriggerType = {
   supportsRetry: false,
   bind: ({ fn, services, invoke }) => {
     const { settings, hostConfig, log } = services
-    refuseUnsupported(fn.trigger)
+    const fromEventGrid = isFromEventGrid(fn.trigger)
     const pattern = parseBlobPath(resolveSettings(requiredText(fn.trigger, 'path'), settings))
     const connection = textOf(fn.trigger, 'connection')
     resolveConnection(settings, connection)
@@ -43,6 +39,17 @@ export const blobTrigger: TriggerType = {
     resolveConnection(settings, undefined)
     const functionId = `Host.Functions.${fn.name}`
     const { maxDegreeOfParallelism, poisonBlobThreshold } = readBlobOptions(hostConfig)
+    const eventOf = (content: BlobContent): TriggerEvent => {
+      const event = blobEvent(content)
+      return wantsClient(fn.trigger)
+        ? { ...event, data: blobClientData(settings, connection, content.version) }
+        : event
+    }
+    const existing = async (path: string): Promise<TriggerEvent> => {
+      const service = await blobService(settings, connection)
+      const { details: _, ...event } = eventOf(await contentAt(path, service, pattern))
+      return { ...event, reason: CALLED_VIA_HOST }
+    }
     const listener = createBlobListener({
       pattern,
       connection: connectionName(connection),
@@ -57,7 +64,7 @@ export const blobTrigger: TriggerType = {
       ),
       log,
       clock: systemClock,
-      run: async (content) => (await invoke(blobEvent(content))).ok,
+      run: async (content) => (await invoke(eventOf(content))).ok,
       poison: async (version, blobType) => {
         await sendToPoisonQueue(services, connection, poisonMessage(functionId, version, blobType))
         log.write(
@@ -69,30 +76,67 @@ export const blobTrigger: TriggerType = {
     })
     return {
       ...listener,
-      adminEvent: async (input) => {
-        const path = requiredInput(input)
-        const service = await blobService(settings, connection)
-        const { details: _, ...event } = blobEvent(await contentAt(path, service, pattern))
-        return { ...event, reason: CALLED_VIA_HOST }
+      adminEvent: (input) => existing(requiredInput(input)),
+      byHand: {
+        kind: 'event',
+        sample: () => SAMPLE_MESSAGE,
+        event: async (data, { isGiven, blob, fileName }) => {
+          if (blob !== undefined && !isGiven) return await existing(blob)
+          const { details: _, ...event } = eventOf(contentOf(data, pattern, blob, fileName))
+          return { ...event, reason: CALLED_VIA_HOST }
+        },
       },
+      ...(fromEventGrid
+        ? {
+            webhook: {
+              extension: 'blobs',
+              functionName: functionId,
+              handle: () => {
+                // The blob may be new since the last look; what is done already has a receipt.
+                listener.look()
+                return Promise.resolve({ status: ACCEPTED })
+              },
+            },
+          }
+        : {}),
     }
   },
 }
 
-function refuseUnsupported(trigger: NamedBinding): void {
+/** @throws {BindingError} when the source is one that there is not. */
+function isFromEventGrid(trigger: NamedBinding): boolean {
   const source = textOf(trigger, 'source') ?? ''
-  if (/^eventgrid$/i.test(source)) {
-    throw new BindingError(
-      "source 'EventGrid' of its blob trigger is not supported by func-local, which has no Event Grid. Leave 'source' out to run it locally from polling. The other functions are not affected.",
-    )
-  }
-  if (source !== '' && !/^logsandcontainerscan$/i.test(source)) {
-    throw new BindingError(`'source' of its blob trigger is '${source}'; it must be 'LogsAndContainerScan'.`)
-  }
-  if (propertyOf(trigger, 'sdkBinding') === true) {
-    throw new BindingError(
-      "'sdkBinding' of its blob trigger is not supported by func-local. Leave it out to get the blob's content. The other functions are not affected.",
-    )
+  if (source === '' || /^logsandcontainerscan$/i.test(source)) return false
+  if (/^eventgrid$/i.test(source)) return true
+  throw new BindingError(
+    `'source' of its blob trigger is '${source}'; it must be 'LogsAndContainerScan' or 'EventGrid'.`,
+  )
+}
+
+/** A blob that exists only in this call: the data is its content. @throws {BindingError} */
+function contentOf(
+  data: Buffer,
+  pattern: BlobPathPattern,
+  given: string | undefined,
+  fileName: string | undefined,
+): BlobContent {
+  const path = given ?? `${pattern.container}/${pattern.example(fileName)}`
+  const { container, name } = parseBlobName(path)
+  const now = new Date()
+  return {
+    version: { container, name, etag: '"0x0"' },
+    url: `https://sample.blob.core.windows.net/${path}`,
+    parameters: (container === pattern.container ? pattern.match(name) : undefined) ?? {},
+    body: data,
+    properties: {
+      createdOn: now,
+      lastModified: now,
+      blobType: 'BlockBlob',
+      contentLength: data.length,
+      contentType: 'application/octet-stream',
+      etag: '"0x0"',
+    },
+    attempt: 1,
   }
 }
 
@@ -167,7 +211,7 @@ const LEASE_STATUSES = ['locked', 'unlocked']
  * The blob's properties as the real host gives them to Node.js apps: the .NET SDK's `BlobProperties` as JSON,
  * https://learn.microsoft.com/dotnet/api/azure.storage.blobs.models.blobproperties
  */
-function describe(properties: BlobDownloadResponseParsed): Readonly<Record<string, unknown>> {
+function describe(properties: BlobFacts): Readonly<Record<string, unknown>> {
   const text = (value: string | undefined): string | null => value ?? null
   const date = (value: Date | undefined): string => (value === undefined ? NO_DATE : isoWithOffset(value))
   const index = (names: readonly string[], value: string | undefined): number =>

@@ -22,6 +22,7 @@ import {
 } from '../http/request.ts'
 import { queryOf } from '../http/request-target.ts'
 import { writeResponse, writeStatus } from '../http/response.ts'
+import { requestByHand, sampleRequest } from '../http/request-by-hand.ts'
 import { compileRoute, type Route } from '../http/route-match.ts'
 import { RouteTemplateError, withoutPrefix } from '../http/route-template.ts'
 import { streamCall } from '../http/stream-proxy.ts'
@@ -68,6 +69,11 @@ export const httpTrigger: TriggerType = {
       start: () => undefined,
       stop: () => Promise.resolve(),
       endpoint,
+      byHand: {
+        kind: 'request',
+        sample: () => JSON.stringify(sampleRequest(endpoint)),
+        request: (data) => requestByHand(endpoint, data),
+      },
       adminEvent: () => {
         throw new BindingError(
           `an HTTP function needs a request, and the admin API has none. Call its URL: /${endpoint.route}.`,
@@ -196,7 +202,7 @@ async function stream(
     bodyLimit: limit,
     body,
     hasOutputs: fn.outputs.some(({ type }) => type.toLowerCase() !== 'http'),
-    invoke: () => invoke(streamEvent(request, body, invocationId)),
+    invoke: () => invoke({ ...streamEvent(request, body, invocationId), ...request.byHand }),
   })
 }
 
@@ -210,7 +216,7 @@ async function answer(
   const body = await receive(request.message, response, limit)
   if (body === undefined) return
   if (body.length > 0 && request.message.headers['content-length'] === undefined) onChunked()
-  const outcome = await invoke(requestEvent(request, body))
+  const outcome = await invoke({ ...requestEvent(request, body), ...request.byHand })
   if (!outcome.ok) {
     writeStatus(response, INTERNAL_ERROR)
     return

@@ -1,22 +1,18 @@
 import { isUtf8 } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
 import { resolveSettings } from '../binding-expression.ts'
 import { queueNameOf } from '../bindings/queue.ts'
 import { systemClock } from '../clock.ts'
 import { detailTime, isoWithOffset } from '../date-text.ts'
 import { isBinary, requiredInput, requiredText, textOf } from '../host/function.ts'
-import {
-  looksLikeJson,
-  netText,
-  NetJsonError,
-  parseNetJson,
-  writeNetJson,
-  type NetJson,
-} from '../net-json.ts'
 import type { TypedData } from '../protocol.ts'
 import type { TriggerEvent, TriggerType } from '../registry.ts'
 import { connectionName, resolveConnection } from '../storage/connection.ts'
 import { readQueueOptions } from '../storage/queue-options.ts'
 import { openQueue } from '../storage/queues.ts'
+import { CALLED_VIA_HOST } from './http.ts'
+import { SAMPLE_MESSAGE } from './on-call/sample.ts'
+import { propertyValues, topLevelProperties, withProperties } from './message-properties.ts'
 import { createQueueListener } from './queue-listener.ts'
 
 /** What of a message reaches the function, besides its body. */
@@ -63,20 +59,19 @@ export const queueTrigger: TriggerType = {
         return outcome.ok
       },
     })
+    const called = (body: Buffer, id: string, dequeueCount: number): TriggerEvent => {
+      const now = new Date()
+      const times = { insertedOn: now, expiresOn: now, nextVisibleOn: now }
+      const info = { id, popReceipt: '', dequeueCount, ...times }
+      return { ...messageEvent(queueName, body, info, binary), reason: CALLED_VIA_HOST }
+    }
     return {
       ...listener,
-      adminEvent: (input) => {
-        const now = new Date()
-        const info = {
-          id: '',
-          popReceipt: '',
-          dequeueCount: 0,
-          insertedOn: now,
-          expiresOn: now,
-          nextVisibleOn: now,
-        }
-        const event = messageEvent(queueName, Buffer.from(requiredInput(input)), info, binary)
-        return { ...event, reason: 'This function was programmatically called via the host APIs.' }
+      adminEvent: (input) => called(Buffer.from(requiredInput(input)), '', 0),
+      byHand: {
+        kind: 'event',
+        sample: () => SAMPLE_MESSAGE,
+        event: (data) => called(data, randomUUID(), 1),
       },
     }
   },
@@ -111,56 +106,18 @@ function messageEvent(queueName: string, body: Buffer, info: MessageInfo, binary
     PopReceipt: { string: info.popReceipt },
   }
   for (const [name, time] of Object.entries(times)) metadata[name] = { json: JSON.stringify(time) }
-  // A property of the message overrides the message's own metadata of that name, as in the real host.
-  for (const [name, value] of properties) {
-    Object.defineProperty(metadata, name, {
-      value: value.kind === 'object' ? { json: writeNetJson(value, 'compact') } : { string: netText(value) },
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    })
-  }
   return {
     data: binary ? { bytes: body } : { string: text },
-    metadata,
+    metadata: withProperties(metadata, properties),
     bindingData: () => ({
       ...(isText ? { queueTrigger: text } : {}),
       dequeueCount: info.dequeueCount,
       id: info.id,
       popReceipt: info.popReceipt,
       ...times,
-      ...Object.fromEntries(properties.map(([name, value]) => [name, plain(value)])),
+      ...propertyValues(properties),
     }),
     reason: `New queue message detected on '${queueName}'.`,
     details: `MessageId: ${info.id}, DequeueCount: ${info.dequeueCount}, InsertedOn: ${detailTime(info.insertedOn)}`,
   }
-}
-
-/**
- * The top-level properties of a JSON object that are neither an array nor `null`; scalars reach the app as .NET's text:
- * https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script/Utility.cs (`ApplyBindingData`)
- */
-function topLevelProperties(text: string): readonly (readonly [string, NetJson])[] {
-  if (!looksLikeJson(text)) return []
-  let parsed: NetJson
-  try {
-    parsed = parseNetJson(text, 'dates')
-  } catch (error) {
-    if (error instanceof NetJsonError) return []
-    throw error
-  }
-  if (parsed.kind !== 'object') return []
-  const all = [...parsed.properties]
-  // .NET cannot make a text of it; the host then takes none of the properties.
-  if (all.some(([, value]) => value.kind === 'undefined')) return []
-  return all.filter(([, value]) => value.kind !== 'null' && value.kind !== 'array')
-}
-
-/** What binding expressions see of a value: text, or an object whose properties they can name. */
-function plain(value: NetJson): unknown {
-  return value.kind === 'object'
-    ? Object.fromEntries([...value.properties].map(([name, inner]) => [name, plain(inner)]))
-    : value.kind === 'array'
-      ? value.items.map(plain)
-      : netText(value)
 }

@@ -4,10 +4,13 @@ import { timeZoneOf } from '../config/time-zone.ts'
 import { formatDate, isoWithOffset } from '../date-text.ts'
 import { BindingError, propertyOf, requiredText, type NamedBinding } from '../host/function.ts'
 import { hostIdOf } from '../host-id.ts'
+import { isObject } from '../config/json-file.ts'
+import type { TypedData } from '../protocol.ts'
 import type { Services, TriggerEvent, TriggerType } from '../registry.ts'
 import { blobService } from '../storage/blobs.ts'
 import { resolveConnection } from '../storage/connection.ts'
 import { CALLED_VIA_HOST } from './http.ts'
+import { jsonOf } from './on-call/hand-data.ts'
 import { createTimerListener } from './timer-listener.ts'
 import { parseSchedule } from './timer-schedule.ts'
 import { createStatusStore, statusJson, type ScheduleStatus, type StatusStore } from './timer-status.ts'
@@ -54,8 +57,33 @@ export const timerTrigger: TriggerType = {
     return {
       ...listener,
       adminEvent: () => ({ ...event(listener.status(), false), reason: CALLED_VIA_HOST }),
+      byHand: {
+        kind: 'event',
+        sample: () => SAMPLE_TIMER,
+        event: (data, { isGiven }) => {
+          const now = event(listener.status(), false)
+          const called = { ...now, reason: CALLED_VIA_HOST }
+          return isGiven ? { ...called, data: timerData(data) } : called
+        },
+      },
     }
   },
+}
+
+const SAMPLE_TIMER = '{"schedule":{"adjustForDST":true},"scheduleStatus":null,"isPastDue":false}'
+
+/** The handler's timer is the data, whatever of it there is. @throws {BindingError} */
+function timerData(data: Buffer): TypedData {
+  const timer = jsonOf(data, `a timer, ${SAMPLE_TIMER} for example`)
+  if (!isObject(timer)) throw new BindingError('its data must be a timer, a JSON object.')
+  // Keys reach the app in camel case, whatever they are here.
+  const whole = { Schedule: { AdjustForDST: true }, ScheduleStatus: null, IsPastDue: false }
+  const given = Object.entries(timer).map(([name, value]) => [pascal(name), value] as const)
+  return { json: JSON.stringify({ ...whole, ...Object.fromEntries(given) }) }
+}
+
+function pascal(name: string): string {
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)}`
 }
 
 /** What the library makes the handler's `Timer` of: https://github.com/Azure/azure-functions-nodejs-library/blob/v4.x/types/timer.d.ts */

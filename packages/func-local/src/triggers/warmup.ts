@@ -1,4 +1,4 @@
-import type { TriggerType } from '../registry.ts'
+import type { TriggerEvent, TriggerType } from '../registry.ts'
 import { CALLED_VIA_HOST } from './http.ts'
 
 /**
@@ -14,11 +14,11 @@ export const warmupTrigger: TriggerType = {
   bind: () => ({
     start: () => undefined,
     stop: () => Promise.resolve(),
-    adminEvent: () => ({
-      data: { json: '{}' },
-      metadata: {},
-      bindingData: () => ({}),
-      reason: CALLED_VIA_HOST,
-    }),
+    adminEvent: warmupEvent,
+    byHand: { kind: 'event', sample: () => '{}', event: warmupEvent },
   }),
+}
+
+function warmupEvent(): TriggerEvent {
+  return { data: { json: '{}' }, metadata: {}, bindingData: () => ({}), reason: CALLED_VIA_HOST }
 }

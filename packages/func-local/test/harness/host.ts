@@ -42,7 +42,7 @@ afterAll(() => {
 })
 
 /** What is installed, when it is built from the sources as they are; else the sources. */
-function hostScript(): string {
+export function hostScript(): string {
   const built = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
   const source = fileURLToPath(new URL('../../src', import.meta.url))
   const changed = readdirSync(source, { recursive: true, encoding: 'utf8' })

@@ -2,11 +2,14 @@ import { fileURLToPath } from 'node:url'
 import { readHostConfig } from '../../src/config/host-config.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import type { NamedBinding } from '../../src/host/function.ts'
-import type { LoadedFunction } from '../../src/host/generation.ts'
+import type { Generation, LoadedFunction } from '../../src/host/generation.ts'
+import { createByHandCaller } from '../../src/host/invoke-by-hand.ts'
+import { createInvocationFeed } from '../../src/host/invocation-feed.ts'
 import { createAdminApi } from '../../src/http/admin.ts'
 import type { CorsPolicy } from '../../src/http/cors.ts'
 import { throttleLimits } from '../../src/http/http-options.ts'
 import { createKeys } from '../../src/http/keys.ts'
+import { createLoopback } from '../../src/http/loopback.ts'
 import { openHttpServer } from '../../src/http/server.ts'
 import { createThrottle } from '../../src/http/throttle.ts'
 import type { RpcHttp } from '../../src/protocol.ts'
@@ -57,8 +60,11 @@ export interface TestServer {
 export async function serve(setup: ServerSetup): Promise<TestServer> {
   const log = createFakeLog()
   const settings = settingsOf(new Map(Object.entries(setup.settings ?? {})))
-  const hostConfig = readHostConfig(fileURLToPath(new URL('../fixtures/basic', import.meta.url)), settings)
-  const services: Services = { settings, hostConfig, log, instanceId: 'INSTANCE' }
+  const appDirectory = fileURLToPath(new URL('../fixtures/basic', import.meta.url))
+  const hostConfig = readHostConfig(appDirectory, settings)
+  const invocations = createInvocationFeed()
+  const origin = 'http://localhost'
+  const services: Services = { settings, hostConfig, log, instanceId: 'INSTANCE', origin, invocations }
   const throttle = createThrottle(throttleLimits(hostConfig))
   const bound: BoundEndpoint[] = []
   const functions = (setup.functions ?? []).map((served): LoadedFunction => {
@@ -77,20 +83,25 @@ export async function serve(setup: ServerSetup): Promise<TestServer> {
     const listener =
       served.listener ?? httpTrigger.bind({ fn: definition, services, bound, throttle, capabilities, invoke })
     if (listener.endpoint !== undefined) bound.push({ name, endpoint: listener.endpoint })
-    return { definition, disabled: served.disabled ?? false, listener, invoke }
+    return { definition, disabled: served.disabled ?? false, listener, invoke, invokeOnce: invoke }
   })
   const keys = setup.key === undefined ? undefined : createKeys(setup.key)
-  const current = (): Promise<{ functions: LoadedFunction[] }> => Promise.resolve({ functions })
+  const current = (): Promise<Pick<Generation, 'functions' | 'problems'>> =>
+    Promise.resolve({ functions, problems: [] })
   const now = setup.loading === true ? () => undefined : () => ({ functions })
   const hostRoute = createAdminApi({
     runner: { current, now },
     instanceId: 'INSTANCE',
+    appDirectory,
     version: '1.2.3',
     keys,
     log,
+    byHand: createByHandCaller(current, invocations, (...args) => send(...args)),
   })
   const parts = { generation: current, hostRoute, cors: setup.cors, keys }
-  const { port, close } = await openHttpServer({ host: setup.address ?? '127.0.0.1', port: 0 }, parts, log)
+  const address = { host: setup.address ?? '127.0.0.1', port: 0 }
+  const { port, close, connect } = await openHttpServer(address, parts, log)
+  const send = createLoopback(`localhost:${port}`, connect)
   return { port, log, close }
 }
 

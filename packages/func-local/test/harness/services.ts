@@ -3,8 +3,10 @@ import { ConfigurationError, isObject } from '../../src/config/json-file.ts'
 import type { HostConfig } from '../../src/config/host-config.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import type { FunctionDefinition, NamedBinding } from '../../src/host/function.ts'
+import { createInvocationFeed } from '../../src/host/invocation-feed.ts'
 import type {
   BindingScope,
+  ByHand,
   InvocationOutcome,
   Services,
   TriggerContext,
@@ -29,6 +31,8 @@ export function fakeServices(
     hostConfig: hostConfigOf(sections),
     log: createFakeLog(),
     instanceId: 'A'.repeat(32),
+    origin: 'http://localhost:7071',
+    invocations: createInvocationFeed(),
   }
 }
 
@@ -46,6 +50,18 @@ function hostConfigOf(sections: Readonly<Record<string, unknown>>): HostConfig {
     problems: [],
     report: () => undefined,
   }
+}
+
+/** A call by hand whose data is the event's text. */
+export const fakeByHand: ByHand = {
+  kind: 'event',
+  sample: () => 'sample',
+  event: (data) => ({
+    data: { string: data.toString('utf8') },
+    metadata: {},
+    bindingData: () => ({}),
+    reason: 'by hand',
+  }),
 }
 
 /** A function with this trigger, and these other bindings. */

@@ -1,0 +1,2 @@
+/** Where `func-local invoke` reaches a running host. */
+export const INVOKE_PATH = '/admin/func-local/invoke'

@@ -1,0 +1,164 @@
+import { isObject } from '../config/json-file.ts'
+import { BindingError } from '../host/function.ts'
+import type { HandRequest, HttpEndpoint } from '../registry.ts'
+import { parseRoute, type RouteParameter } from './route-template.ts'
+
+/** A request as a caller by hand describes it; everything may be left out. */
+interface DescribedRequest {
+  readonly method?: unknown
+  /** Values of the route's parameters. */
+  readonly params?: unknown
+  readonly query?: unknown
+  readonly headers?: unknown
+  /** Text as it is, anything else as JSON. */
+  readonly body?: unknown
+}
+
+const KEYS = ['method', 'params', 'query', 'headers', 'body']
+const WITHOUT_BODY = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'DELETE']
+/** Values of which some constraint may take one. */
+const CANDIDATES = [
+  'sample',
+  '1',
+  'true',
+  '2026-01-01',
+  '00000000-0000-0000-0000-000000000001',
+  'a',
+  'sample.txt',
+]
+
+/** A request that the endpoint takes. */
+export function sampleRequest(endpoint: HttpEndpoint): Readonly<Record<string, unknown>> {
+  const { methods } = endpoint
+  const method = methods === undefined || methods.includes('GET') ? 'GET' : (methods[0] ?? 'GET')
+  const names = parametersOf(endpoint).map(({ name }) => name)
+  const values = samplePath(endpoint, new Map())?.values ?? new Map<string, string>()
+  const params = Object.fromEntries(
+    names.flatMap((name) => (values.has(name) ? [[name, values.get(name)]] : [])),
+  )
+  return {
+    method,
+    ...(names.length > 0 ? { params } : {}),
+    ...(WITHOUT_BODY.includes(method) ? {} : { body: { name: 'sample' } }),
+  }
+}
+
+/**
+ * Makes a request of data: a JSON object with none but the keys `method`, `params`, `query`, `headers` and `body` describes it,
+ * any other data is its body.
+ *
+ * @throws {BindingError} when a parameter of the route has no value that it takes.
+ */
+export function requestByHand(endpoint: HttpEndpoint, data: Buffer): HandRequest {
+  const described = describedIn(data)
+  const body = described === undefined ? data : bodyOf(described.body)
+  const method = methodOf(endpoint, described, body.length > 0)
+  const found = samplePath(endpoint, new Map(Object.entries(textsOf(described?.params, 'params'))))
+  if (found === undefined) {
+    const names = parametersOf(endpoint).map(({ name }) => `"${name}": "…"`)
+    throw new BindingError(
+      `its route ${endpoint.route} needs values that fit: {"params": {${names.join(', ')}}}.`,
+    )
+  }
+  const query = new URLSearchParams(Object.entries(textsOf(described?.query, 'query'))).toString()
+  const headers = Object.fromEntries(
+    Object.entries(textsOf(described?.headers, 'headers')).map(([name, value]) => [
+      name.toLowerCase(),
+      value,
+    ]),
+  )
+  if (body.length > 0 && headers['content-type'] === undefined && isJson(body))
+    headers['content-type'] = 'application/json'
+  return { method, path: query === '' ? found.path : `${found.path}?${query}`, headers, body }
+}
+
+function describedIn(data: Buffer): DescribedRequest | undefined {
+  if (data.length === 0) return {}
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(data.toString('utf8'))
+  } catch {
+    return undefined
+  }
+  if (!isObject(parsed)) return undefined
+  const keys = Object.keys(parsed)
+  return keys.length > 0 && keys.every((key) => KEYS.includes(key)) ? parsed : undefined
+}
+
+function methodOf(endpoint: HttpEndpoint, described: DescribedRequest | undefined, hasBody: boolean): string {
+  const given = described?.method
+  if (typeof given === 'string') return given.toUpperCase()
+  const { methods = ['GET', 'POST'] } = endpoint
+  const fits = (method: string): boolean => WITHOUT_BODY.includes(method) !== hasBody
+  return methods.find(fits) ?? methods[0] ?? 'GET'
+}
+
+function bodyOf(body: unknown): Buffer {
+  if (body === undefined || body === null) return Buffer.alloc(0)
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+}
+
+/** Numbers and truth values count as their text. @throws {BindingError} */
+function textsOf(values: unknown, what: string): Record<string, string> {
+  if (values === undefined || values === null) return {}
+  if (!isObject(values)) throw new BindingError(`"${what}" of its request must be an object of texts.`)
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => {
+      if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
+        throw new BindingError(`"${what}.${name}" of its request must be a text.`)
+      return [name, String(value)]
+    }),
+  )
+}
+
+function parametersOf(endpoint: HttpEndpoint): readonly RouteParameter[] {
+  return parseRoute(endpoint.template)
+    .flat()
+    .filter((part) => part.kind === 'parameter')
+}
+
+/** A path that the route takes: given values first, then what a constraint may take; `undefined` when none fits. */
+function samplePath(
+  endpoint: HttpEndpoint,
+  given: ReadonlyMap<string, string>,
+): { readonly path: string; readonly values: ReadonlyMap<string, string> } | undefined {
+  const lower = new Map([...given].map(([name, value]) => [name.toLowerCase(), value]))
+  const values = new Map<string, string>()
+  for (const parameter of parametersOf(endpoint)) {
+    const own = lower.get(parameter.name.toLowerCase())
+    const value =
+      own ??
+      (parameter.optional || parameter.catchAll || parameter.fallback !== undefined
+        ? undefined
+        : CANDIDATES.find((candidate) => parameter.constraints.every((holds) => holds(candidate))))
+    if (value !== undefined) values.set(parameter.name, value)
+  }
+  const segments: string[] = []
+  for (const segment of parseRoute(endpoint.template)) {
+    let text = ''
+    for (const [index, part] of segment.entries()) {
+      const next = segment[index + 1]
+      if (part.kind === 'parameter') {
+        const value = values.get(part.name) ?? ''
+        text += part.catchAll ? value.split('/').map(encodeURIComponent).join('/') : encodeURIComponent(value)
+      } else if (part.kind === 'literal' || (next?.kind === 'parameter' && values.has(next.name))) {
+        text += encodeURI(part.text)
+      }
+    }
+    if (text === '') break
+    segments.push(text)
+  }
+  const path = `/${segments.join('/')}`
+  return endpoint.match(decodeURIComponent(path.replaceAll(/%2f/gi, '%252F'))) === undefined
+    ? undefined
+    : { path, values }
+}
+
+function isJson(body: Buffer): boolean {
+  try {
+    JSON.parse(body.toString('utf8'))
+    return true
+  } catch {
+    return false
+  }
+}
