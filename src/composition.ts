@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { importConcurrency } from './imports/settings.ts'
+import type { Importer } from './functions/importOrders.ts'
 import { maxDequeueCount as hostMaxDequeueCount } from './functions/maxDequeueCount.ts'
 import { once } from './once.ts'
 import { createService } from './orders/service.ts'
@@ -22,6 +25,23 @@ export const maxDequeueCount = hostMaxDequeueCount(process.env)
 export const queueMeter = once(async () => {
   const { storageQueueMeter } = await import('./storage/queueMeter.ts')
   return storageQueueMeter(process.env)
+})
+
+/** Imports files of orders; loaded by the first one, with clients and a credential that it keeps. */
+export const importer = once(async () => {
+  const [{ importFile }, { azureImportFiles }] = await Promise.all([
+    import('./imports/run.ts'),
+    import('./storage/importFiles.ts'),
+  ])
+  const parts = {
+    files: await azureImportFiles(process.env),
+    service,
+    concurrency: importConcurrency(process.env),
+    now: () => new Date(),
+    pause,
+  }
+  const run: Importer = (name, progress) => importFile(name, parts, progress)
+  return run
 })
 
 /** Maps what a handler throws to a problem. */

@@ -1,8 +1,10 @@
 import { app } from '@azure/functions'
+import { ResourceFactoryResolver } from '@azure/functions-extensions-base'
 import { helloHandler } from './functions/hello.ts'
+import { importSource } from './imports/settings.ts'
 import { background, http, loadedHttp, warmUp } from './handlers.ts'
 import { greet } from './orders/greeting.ts'
-import { ORDERS_QUEUE, STORAGE_CONNECTION } from './storage/names.ts'
+import { IMPORTS_CONTAINER, ORDERS_QUEUE, STORAGE_CONNECTION } from './storage/names.ts'
 
 // What the host is told when an instance starts: which functions there are. What they do is loaded when the worker is idle, and
 // at the latest by the first call, each from its file in functions/. Nothing else may be imported here but what `hello` needs,
@@ -45,6 +47,20 @@ app.storageQueue('orderProcessor', {
   ...asBytes,
   handler: background(async ({ service, maxDequeueCount }) =>
     (await import('./functions/orderProcessor.ts')).orderProcessorHandler(service, maxDequeueCount),
+  ),
+})
+
+// Files of orders, one order a line. Without the content: the host would put all of the file into the worker's memory, and says
+// instead which blob it is. The library wants a function registered for that, which could make a client of it; none is needed.
+// https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger
+ResourceFactoryResolver.getInstance().registerResourceFactory('AzureStorageBlobs', () => undefined)
+app.storageBlob('importOrders', {
+  path: `${IMPORTS_CONTAINER}/{name}`,
+  connection: STORAGE_CONNECTION,
+  sdkBinding: true,
+  source: importSource(process.env),
+  handler: background(async ({ importer }) =>
+    (await import('./functions/importOrders.ts')).importOrdersHandler(importer),
   ),
 })
 

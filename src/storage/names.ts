@@ -9,3 +9,9 @@ export const ORDERS_QUEUE = 'orders'
 
 /** Queue of the messages that could not be processed: `<queue>-poison` is where the Functions host looks, too. */
 export const POISON_QUEUE = 'orders-poison'
+
+/** Container of the files of orders. */
+export const IMPORTS_CONTAINER = 'imports'
+
+/** Container of what is written about them. */
+export const IMPORT_REPORTS_CONTAINER = 'import-reports'
