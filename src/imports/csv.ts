@@ -91,7 +91,7 @@ function csvReader(delimiter: Delimiter, firstLine: number): CsvReader {
     const end = begin + (text.match(/\r\n|\r|\n/g)?.length ?? 0)
     line = end + 1
     const bytes = Buffer.from(text, 'latin1')
-    if (isBlank(bytes)) return
+    if (cells.length === 1 && isBlank(bytes)) return
     if (columns === undefined) {
       if (longLines.has(begin))
         throw new FileFault('The first line is too long to be a header that names the fields.')

@@ -18,7 +18,9 @@ export interface Work<T, R> {
  * finished first. Memory does not grow with the length of the stream.
  */
 export async function inOrder<T, R>(items: AsyncIterable<T>, work: Work<T, R>): Promise<void> {
-  const running = new Set<Promise<void>>()
+  let running = 0
+  /** Goes on with the stream when the next item is done. */
+  let wake: (() => void) | undefined
   const byKey = new Map<string, Promise<void>>()
   const finished = new Map<number, readonly [T, R]>()
   let begun = 0
@@ -38,13 +40,21 @@ export async function inOrder<T, R>(items: AsyncIterable<T>, work: Work<T, R>): 
   function begin(item: T): void {
     const key = work.keyOf(item)
     const promise = one(item, begun++, key === undefined ? undefined : byKey.get(key))
-    running.add(promise)
+    running++
     if (key !== undefined) byKey.set(key, promise)
     void promise.then(() => {
-      running.delete(promise)
+      running--
+      wake?.()
       if (key !== undefined && byKey.get(key) === promise) byKey.delete(key)
     })
   }
+
+  /** Waits for the next item that is done, if one is on its way. */
+  const oneDone = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve
+      if (running === 0) resolve()
+    })
 
   async function handOut(): Promise<void> {
     for (let next = finished.get(handedOut); next !== undefined; next = finished.get(handedOut)) {
@@ -60,9 +70,9 @@ export async function inOrder<T, R>(items: AsyncIterable<T>, work: Work<T, R>): 
       begin(item)
       while (
         !hasFailed() &&
-        (running.size >= work.concurrency || begun - handedOut >= AHEAD * work.concurrency)
+        (running >= work.concurrency || begun - handedOut >= AHEAD * work.concurrency)
       ) {
-        await Promise.race(running)
+        await oneDone()
         await handOut()
       }
       if (hasFailed()) break
@@ -70,7 +80,7 @@ export async function inOrder<T, R>(items: AsyncIterable<T>, work: Work<T, R>): 
   } catch (error) {
     ended = { error }
   }
-  await Promise.all(running)
+  while (running > 0) await oneDone()
   await handOut()
   // Of both, the failed item counts: it is not known what became of it, and the stream's end would hide that.
   const first = failure ?? ended
