@@ -1,5 +1,5 @@
 import { app } from '@azure/functions'
-import { ResourceFactoryResolver } from '@azure/functions-extensions-base'
+import extensions from '@azure/functions-extensions-base'
 import { helloHandler } from './functions/hello.ts'
 import { importSource } from './imports/settings.ts'
 import { background, http, loadedHttp, warmUp } from './handlers.ts'
@@ -53,7 +53,7 @@ app.storageQueue('orderProcessor', {
 // Files of orders, one order a line. Without the content: the host would put all of the file into the worker's memory, and says
 // instead which blob it is. The library wants a function registered for that, which could make a client of it; none is needed.
 // https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger
-ResourceFactoryResolver.getInstance().registerResourceFactory('AzureStorageBlobs', () => undefined)
+extensions.ResourceFactoryResolver.getInstance().registerResourceFactory('AzureStorageBlobs', () => undefined)
 app.storageBlob('importOrders', {
   path: `${IMPORTS_CONTAINER}/{name}`,
   connection: STORAGE_CONNECTION,

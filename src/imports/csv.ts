@@ -121,8 +121,10 @@ function csvReader(delimiter: Delimiter, firstLine: number): CsvReader {
   function taken(): readonly FileRecord[] {
     const result = records
     records = []
-    const rest = open.findIndex(({ number }) => number >= line)
-    open = rest === -1 ? [] : open.slice(rest)
+    if (open[0] !== undefined && open[0].number < line) {
+      const rest = open.findIndex(({ number }) => number >= line)
+      open = rest === -1 ? [] : open.slice(rest)
+    }
     return result
   }
 

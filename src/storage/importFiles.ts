@@ -133,9 +133,10 @@ async function* read(
       block = await next
     } catch (error) {
       // https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
-      if (statusOf(error) === 412) throw new FileChangedError()
-      if (statusOf(error) === 404) throw new FileDeletedError()
-      throw error
+      if (statusOf(error) !== 412 && statusOf(error) !== 404) throw error
+      // Azurite says 412 of a blob that is gone, too.
+      const exists = await withinTime((abortSignal) => blob.exists({ abortSignal }), milliseconds)
+      throw exists ? new FileChangedError() : new FileDeletedError()
     }
     next = offset < size ? fetch(offset) : undefined
     yield block

