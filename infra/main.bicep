@@ -128,6 +128,7 @@ var names = {
   plan: 'plan-orders-${token}'
   app: 'func-orders-${token}'
   operators: 'orders-operators'
+  importsTopic: 'evgt-orders-${token}'
 }
 // The subnet of network.bicep, unless one is given.
 var appSubnetId = empty(vnetAppSubnetId)
@@ -183,9 +184,21 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     redundancy: storageRedundancy
+    hostId: names.app
     // A running app that is not in the network yet would lose its storage: closeStorage follows it.
     publicNetworkAccess: !(vnetEnabled && vnetJoined)
   }
+}
+
+module eventGrid 'modules/eventGrid.bicep' = {
+  scope: group
+  params: {
+    name: names.importsTopic
+    location: location
+    tags: tags
+    storageAccountName: names.storageAccount
+  }
+  dependsOn: [storage]
 }
 
 module keyVault 'modules/keyVault.bicep' = if (functionKeysInKeyVault) {
@@ -220,6 +233,7 @@ module roles 'modules/roles.bicep' = {
     storageAccountName: names.storageAccount
     applicationInsightsName: names.applicationInsights
     keyVaultName: functionKeysInKeyVault ? names.keyVault : ''
+    hostId: names.app
   }
   dependsOn: [identity, deploymentIdentity, monitoring, storage, keyVault]
 }
@@ -258,6 +272,7 @@ module closeStorage 'modules/storage.bicep' = if (vnetEnabled && !vnetJoined) {
     location: location
     tags: tags
     redundancy: storageRedundancy
+    hostId: names.app
     publicNetworkAccess: false
   }
   dependsOn: [app]
@@ -312,6 +327,7 @@ output AZURE_FUNCTION_APP_NAME string = names.app
 output ORDERS_URL string = app.outputs.url
 output AZURE_STORAGE_ACCOUNT_NAME string = names.storageAccount
 output AZURE_LOG_ANALYTICS_WORKSPACE_ID string = monitoring.outputs.workspaceCustomerId
+output IMPORTS_TOPIC_NAME string = names.importsTopic
 output ORDERS_WORKBOOK_ID string = workbook.outputs.id
 // Read again by the next provisioning (main.bicepparam): from then on storage is closed from its first moment.
 output VNET_JOINED bool = vnetEnabled

@@ -68,10 +68,7 @@ export async function inOrder<T, R>(items: AsyncIterable<T>, work: Work<T, R>): 
   try {
     for await (const item of items) {
       begin(item)
-      while (
-        !hasFailed() &&
-        (running >= work.concurrency || begun - handedOut >= AHEAD * work.concurrency)
-      ) {
+      while (!hasFailed() && (running >= work.concurrency || begun - handedOut >= AHEAD * work.concurrency)) {
         await oneDone()
         await handOut()
       }

@@ -3,7 +3,7 @@ import { parseJson } from '../orders/json.ts'
 import { FileFault } from './fault.ts'
 import { tooLong, type FileRecord } from './record.ts'
 
-const CODES = { comma: 0x2c, quote: 0x22, backslash: 0x5c, LF: 0x0a } as const
+const CODES = { comma: 0x2c, quote: 0x22, backslash: 0x5c } as const
 const OPENING = new Set([0x5b, 0x7b])
 const ARRAY_OPEN = 0x5b
 const ARRAY_CLOSE = 0x5d
@@ -52,8 +52,7 @@ export async function* jsonArrayRecords(pieces: AsyncIterable<Buffer>): AsyncGen
       if (inString) {
         if (escaped) escaped = false
         else if (byte === CODES.backslash) escaped = true
-        // A string has no line feed in it: this one is not closed, and the next line is outside again.
-        else if (byte === CODES.quote || byte === CODES.LF) inString = false
+        else if (byte === CODES.quote) inString = false
         continue
       }
       if (isWhiteSpace(byte)) continue

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { OrderError } from '../orders/errors.ts'
 import type { FileRecord } from './record.ts'
 
@@ -45,6 +46,10 @@ export function reportNames(
   const name =
     file.length <= MAX_NAME ? file : `${file.slice(0, MAX_NAME - 70).toWellFormed()}-${digest(file)}`
   return { report: `${name}.json`, rejected: `${name}.rejected.jsonl` }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

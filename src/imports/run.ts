@@ -56,7 +56,7 @@ export async function importFile(
   const file = await parts.files.open(name)
   if (file === undefined) return { outcome: 'missing' }
 
-  const names = reportNames(name, sha256)
+  const names = reportNames(name)
   const rejected = parts.files.report(names.rejected)
   const counts: LineCounts = { lines: 0, processed: 0, alreadyProcessed: 0, refused: 0 }
   let fault: FileFault | undefined
@@ -149,10 +149,6 @@ function readOnce(input: () => unknown): Pick<Line, 'input' | 'orderId'> {
 export function lineIds(name: string): (line: number) => string {
   const prefix = createHash('sha256').update(name).digest('base64url').slice(0, 22)
   return (line) => `import-${prefix}-${line}`
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }
 
 async function processed({ service, pause }: ImportParts, line: Line): Promise<LineOutcome> {

@@ -214,7 +214,7 @@ describe.each(CHUNKS)('in chunks of %i bytes', (chunk) => {
         const { item, quantity } = content as { item: string; quantity: number }
         return `${item},${quantity}`
       })
-      expect(made).toStrictEqual(lines.slice(0, made.length).filter((line) => !line.endsWith(',0')))
+      expect(made).toStrictEqual(lines.filter((line) => !line.endsWith(',0')).slice(0, made.length))
     }
   })
 
