@@ -195,4 +195,38 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
     options: { poison: 0.1 },
   },
+  {
+    name: 'the report of a file is written before its lines are processed',
+    violation: 'wrong reports',
+    edits: [
+      {
+        file: 'src/imports/run.ts',
+        text: '  let fault: FileFault | undefined\n',
+        by: `  let fault: FileFault | undefined
+  const early = parts.files.report(names.report)
+  const head = { file: name, etag: file.etag, size: file.size, complete: true, ...counts, rejected: names.rejected }
+  await early.append(JSON.stringify({ ...head, startedAt, endedAt: startedAt }))
+  await early.finish()
+`,
+      },
+    ],
+    options: { files: 0.9 },
+  },
+  {
+    name: 'after a crash the lines of a file are counted from another number',
+    violation: 'processed, never sent',
+    edits: [
+      {
+        file: 'src/imports/run.ts',
+        text: '  const idOf = lineIds(file.name)\n',
+        by: `  const { existsSync, writeFileSync } = process.getBuiltinModule('node:fs')
+  const mark = \`\${process.getBuiltinModule('node:os').tmpdir()}/planted\${createHash('sha256').update(file.name + file.etag).digest('hex')}\`
+  const off = existsSync(mark) ? 1 : 0
+  writeFileSync(mark, '')
+  const idOf = (line: number) => lineIds(file.name)(line + off)
+`,
+      },
+    ],
+    options: { files: 0.9, orders: 400, kills: 6 },
+  },
 ]
