@@ -39,12 +39,9 @@ export interface LineCounts {
 const MAX_NAME = 1000
 
 /** The names of what is written about a file. */
-export function reportNames(
-  file: string,
-  digest: (text: string) => string,
-): { readonly report: string; readonly rejected: string } {
+export function reportNames(file: string): { readonly report: string; readonly rejected: string } {
   const name =
-    file.length <= MAX_NAME ? file : `${file.slice(0, MAX_NAME - 70).toWellFormed()}-${digest(file)}`
+    file.length <= MAX_NAME ? file : `${file.slice(0, MAX_NAME - 70).toWellFormed()}-${sha256(file)}`
   return { report: `${name}.json`, rejected: `${name}.rejected.jsonl` }
 }
 

@@ -148,7 +148,7 @@ export function createSender(options: {
         const rejected = (await read(`${name}.rejected.jsonl`).catch(() => '')).split('\n')
         ledger.files.push({
           ...{ name, etag, lines, report },
-          rejected: rejected.flatMap((line) => jsonObject(line) ?? []),
+          rejected: rejected.map(jsonObject).filter((line) => line !== undefined),
         })
         return
       } catch {
