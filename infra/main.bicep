@@ -134,6 +134,7 @@ var names = {
   plan: 'plan-orders-${token}'
   app: 'func-orders-${token}'
   operators: 'orders-operators'
+  importsTopic: 'evgt-orders-${token}'
 }
 // The subnet of network.bicep, unless one is given.
 var appSubnetId = empty(vnetAppSubnetId)
@@ -190,9 +191,21 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     redundancy: storageRedundancy
     orderQueues: orderQueues
+    hostId: names.app
     // A running app that is not in the network yet would lose its storage: closeStorage follows it.
     publicNetworkAccess: !(vnetEnabled && vnetJoined)
   }
+}
+
+module eventGrid 'modules/eventGrid.bicep' = {
+  scope: group
+  params: {
+    name: names.importsTopic
+    location: location
+    tags: tags
+    storageAccountName: names.storageAccount
+  }
+  dependsOn: [storage]
 }
 
 module keyVault 'modules/keyVault.bicep' = if (functionKeysInKeyVault) {
@@ -228,6 +241,7 @@ module roles 'modules/roles.bicep' = {
     applicationInsightsName: names.applicationInsights
     keyVaultName: functionKeysInKeyVault ? names.keyVault : ''
     orderQueues: orderQueues
+    hostId: names.app
   }
   dependsOn: [identity, deploymentIdentity, monitoring, storage, keyVault]
 }
@@ -268,6 +282,7 @@ module closeStorage 'modules/storage.bicep' = if (vnetEnabled && !vnetJoined) {
     tags: tags
     redundancy: storageRedundancy
     orderQueues: orderQueues
+    hostId: names.app
     publicNetworkAccess: false
   }
   dependsOn: [app]
@@ -322,6 +337,7 @@ output AZURE_FUNCTION_APP_NAME string = names.app
 output ORDERS_URL string = app.outputs.url
 output AZURE_STORAGE_ACCOUNT_NAME string = names.storageAccount
 output AZURE_LOG_ANALYTICS_WORKSPACE_ID string = monitoring.outputs.workspaceCustomerId
+output IMPORTS_TOPIC_NAME string = names.importsTopic
 output ORDERS_WORKBOOK_ID string = workbook.outputs.id
 // Read again by the next provisioning (main.bicepparam): from then on storage is closed from its first moment.
 output VNET_JOINED bool = vnetEnabled

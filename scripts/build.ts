@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import * as esbuild from 'esbuild'
 
 /** The project's root folder. */
@@ -25,6 +25,13 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
     // Only the Functions worker has the first: it is the library's way to the host. The second opens a browser to sign in, which
     // the app's credentials never do.
     external: ['@azure/functions-core', 'open'],
+    // The library requires it, and main.ts imports it: it keeps what is registered with it, so there must be one.
+    alias: {
+      '@azure/functions-extensions-base': fileURLToPath(
+        import.meta.resolve('@azure/functions-extensions-base'),
+      ).replace(/\.mjs$/, '.js'),
+    },
+    plugins: [leaveOut],
     define: commitDefinition(process.env['ORDERS_COMMIT']),
     // CommonJS packages in the bundle ask for Node's modules, and the library for the one above, by require().
     banner: {
@@ -55,14 +62,39 @@ function commitDefinition(commit: string | undefined): Record<string, string> {
 export function releaseOptions(): readonly [first: esbuild.BuildOptions, later: esbuild.BuildOptions] {
   const options = bundleOptions('release')
   return [
-    { ...options, splitting: false, plugins: [firstFile] },
+    { ...options, splitting: false, plugins: [leaveOut, firstFile] },
     {
       ...options,
       outbase: 'src',
       entryPoints: ['src/composition.ts', 'src/functions/*.ts'],
-      plugins: [smallPages],
+      plugins: [leaveOut, smallPages],
     },
   ]
+}
+
+/**
+ * Parts of client libraries that are loaded with them and that the app never calls, a fifth of the package, each with what it
+ * exports: checksums by CRC-64 (a WebAssembly module, used when an option asks for it), signing tokens with a certificate, blobs
+ * by SQL, and deleting blobs by the hundred. Whoever calls one is told.
+ */
+const LEFT_OUT: readonly { readonly file: RegExp; readonly exports: string }[] = [
+  { file: /[\\/]storage-common[\\/]dist[\\/]esm[\\/]crc64\.js$/, exports: 'default' },
+  { file: /[\\/]node_modules[\\/]jsonwebtoken[\\/]index\.js$/, exports: 'default' },
+  { file: /[\\/]storage-blob[\\/]dist[\\/]esm[\\/]BlobQueryResponse\.js$/, exports: 'BlobQueryResponse' },
+  { file: /[\\/]storage-blob[\\/]dist[\\/]esm[\\/]BlobBatchClient\.js$/, exports: 'BlobBatchClient' },
+]
+const leaveOut: esbuild.Plugin = {
+  name: 'leave out',
+  setup(bundling) {
+    for (const { file: filter, exports } of LEFT_OUT) {
+      bundling.onLoad({ filter }, ({ path: file }) => {
+        const name = path.basename(file)
+        const message = `${name} is left out of the package: see LEFT_OUT in scripts/build.ts.`
+        const contents = `function leftOut() { throw new Error(${JSON.stringify(message)}) }\nexport { leftOut as ${exports} }`
+        return { contents, loader: 'js' }
+      })
+    }
+  },
 }
 
 /** Leaves what `src/` imports dynamically to the second bundle. */

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { importConcurrency } from './imports/settings.ts'
+import type { Importer } from './functions/importOrders.ts'
 import { maxDequeueCount as hostMaxDequeueCount } from './functions/maxDequeueCount.ts'
 import { once } from './once.ts'
 import { createService } from './orders/service.ts'
@@ -28,6 +31,23 @@ export const queueMeter = once(async () => {
 export const queueDrain = once(async () => {
   const { storageQueueDrain } = await import('./storage/queueMonitoring.ts')
   return storageQueueDrain(process.env)
+})
+
+/** Imports files of orders; loaded by the first one, with clients and a credential that it keeps. */
+export const importer = once(async () => {
+  const [{ importFile }, { azureImportFiles }] = await Promise.all([
+    import('./imports/run.ts'),
+    import('./storage/importFiles.ts'),
+  ])
+  const parts = {
+    files: await azureImportFiles(process.env),
+    service,
+    concurrency: importConcurrency(process.env),
+    now: () => new Date(),
+    pause,
+  }
+  const run: Importer = (name, progress) => importFile(name, parts, progress)
+  return run
 })
 
 /** Maps what a handler throws to a problem. */

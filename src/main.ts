@@ -1,8 +1,10 @@
 import { app } from '@azure/functions'
+import extensions from '@azure/functions-extensions-base'
 import { helloHandler } from './functions/hello.ts'
+import { importSource } from './imports/settings.ts'
 import { background, http, loadedHttp, warmUp } from './handlers.ts'
 import { greet } from './orders/greeting.ts'
-import { numberedQueues, ORDERS_QUEUE, STORAGE_CONNECTION } from './storage/names.ts'
+import { IMPORTS_CONTAINER, numberedQueues, ORDERS_QUEUE, STORAGE_CONNECTION } from './storage/names.ts'
 import { orderQueueCount } from './storage/queueCount.ts'
 
 // What the host is told when an instance starts: which functions there are. What they do is loaded when the worker is idle, and
@@ -54,6 +56,20 @@ app.storageQueue('orderProcessor', { queueName: ORDERS_QUEUE, ...orderProcessor 
 for (const [number, queueName] of numberedQueues(orderQueueCount(process.env)).entries()) {
   app.storageQueue(`orderProcessor${number}`, { queueName, ...orderProcessor })
 }
+
+// Files of orders, one order a line. Without the content: the host would put all of the file into the worker's memory, and says
+// instead which blob it is. The library wants a function registered for that, which could make a client of it; none is needed.
+// https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger
+extensions.ResourceFactoryResolver.getInstance().registerResourceFactory('AzureStorageBlobs', () => undefined)
+app.storageBlob('importOrders', {
+  path: `${IMPORTS_CONTAINER}/{name}`,
+  connection: STORAGE_CONNECTION,
+  sdkBinding: true,
+  source: importSource(process.env),
+  handler: background(async ({ importer }) =>
+    (await import('./functions/importOrders.ts')).importOrdersHandler(importer),
+  ),
+})
 
 // What lies in the queues: every five minutes, so that an alert that looks back 15 minutes sees three measurements
 // (infra/modules/alerts.bicep).

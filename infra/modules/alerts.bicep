@@ -27,6 +27,7 @@ param unavailableResponses int = 10
 
 var orders = loadTextContent('../queries/orders.kql')
 var queues = loadTextContent('../queries/queues.kql')
+var imports = loadTextContent('../queries/imports.kql')
 var burn = loadTextContent('../queries/slo-burn.kql')
 
 // `range`: how far a query may look back, where that is further than the window. `measure`: the column that is compared;
@@ -65,6 +66,17 @@ var rules = [
     range: null
     operator: 'LessThan'
     threshold: 1
+  }
+  {
+    name: 'orders-imports-failed'
+    displayName: 'Orders: an import failed'
+    description: 'A file of orders could not be imported, or not be read to its end. Look: docs/operations.md, "An import failed"'
+    severity: 2
+    query: '${imports}\n${loadTextContent('../queries/imports-failed.kql')}'
+    measure: null
+    range: null
+    operator: 'GreaterThan'
+    threshold: 0
   }
   {
     name: 'orders-failing'

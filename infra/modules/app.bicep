@@ -147,6 +147,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     name: 'appsettings'
     properties: union(
       storageSettings,
+      importSettings,
       { ORDER_QUEUES: string(orderQueues) },
       telemetrySettings,
       empty(keyVaultName) ? {} : keyVaultSettings
@@ -166,6 +167,14 @@ var storageSettings = {
   AzureWebJobsStorage__tableServiceUri: '${storageAddress}.table.${environment().suffixes.storage}'
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identity.properties.clientId
+}
+var importSettings = {
+  // Flex Consumption does not look at containers: files are found by events.
+  // https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#considerations
+  IMPORT_SOURCE: 'EventGrid'
+  // The name of the host's own queue has it (storage.bicep). This is what the host would choose itself.
+  // https://learn.microsoft.com/azure/azure-functions/storage-considerations#host-id-considerations
+  AzureFunctionsWebHost__hostid: name
 }
 var telemetrySettings = {
   // The host would keep diagnostic events in a table of its own, made at run time: the identity may not, and the

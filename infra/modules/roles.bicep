@@ -21,6 +21,9 @@ param keyVaultName string
 @description('Queues that orders are spread over by their ids. 1: all orders take the queue orders.')
 param orderQueues int
 
+@description('Host id of the function app.')
+param hostId string
+
 var roles = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
   storageBlobDataReader: '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
@@ -58,6 +61,10 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
     resource secrets 'containers' existing = {
       name: 'azure-webjobs-secrets'
     }
+
+    resource importReports 'containers' existing = {
+      name: 'import-reports'
+    }
   }
 
   resource queues 'queueServices' existing = {
@@ -82,6 +89,14 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
         name: '${name}-poison'
       }
     ]
+
+    resource blobTrigger 'queues' existing = {
+      name: 'azure-webjobs-blobtrigger-${hostId}'
+    }
+
+    resource blobTriggerPoison 'queues' existing = {
+      name: 'webjobs-blobtrigger-poison'
+    }
   }
 
   resource tables 'tableServices' existing = {
@@ -215,6 +230,50 @@ resource listContainers 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataReader)
+  }
+}
+
+// Files of orders are read by the role above. What became of them is written here: Contributor is the least built-in role that
+// writes a blob.
+resource writeImportReports 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: account::blobs::importReports
+  name: guid(account::blobs::importReports.id, identity.id, roles.storageBlobDataContributor)
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageBlobDataContributor
+    )
+  }
+}
+
+// The host's own queue of files to import: it sends, receives, updates and deletes.
+// https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger#grant-permission-to-the-identity
+resource queueImports 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: account::queues::blobTrigger
+  name: guid(account::queues::blobTrigger.id, identity.id, roles.storageQueueDataContributor)
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageQueueDataContributor
+    )
+  }
+}
+
+// Where the host puts the name of a file whose import failed too often.
+resource sendImportPoison 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: account::queues::blobTriggerPoison
+  name: guid(account::queues::blobTriggerPoison.id, identity.id, roles.storageQueueDataMessageSender)
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageQueueDataMessageSender
+    )
   }
 }
 

@@ -1,4 +1,4 @@
-// One storage account: the orders (table and queues) and the Functions host's own blobs.
+// One storage account: the orders (table and queues), the files of orders and the Functions host's own blobs and queues.
 
 import { numberedQueues } from '../settings.bicep'
 
@@ -22,7 +22,13 @@ param orderQueues int
 @description('False: reachable through private endpoints only.')
 param publicNetworkAccess bool
 
+@description('Host id of the function app: its blob trigger queues what it has to do under this name.')
+param hostId string
+
 var containers = [
+  // Files of orders, and what became of them.
+  'imports'
+  'import-reports'
   // Where a deployment puts the package.
   'deployments'
   // The host's locks and its record of the app, and the function keys. The host would make these two itself; here
@@ -98,6 +104,16 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
         name: '${name}-poison'
       }
     ]
+
+    // The host's own: files whose import is to be run, and those whose import failed too often. The host would make these two
+    // itself; here they are made for it, because its role reaches no further than the queues (roles.bicep).
+    resource blobTrigger 'queues' = {
+      name: 'azure-webjobs-blobtrigger-${hostId}'
+    }
+
+    resource blobTriggerPoison 'queues' = {
+      name: 'webjobs-blobtrigger-poison'
+    }
   }
 
   resource tables 'tableServices' = {

@@ -15,6 +15,8 @@ param tags object
 var orders = loadTextContent('../queries/orders.kql')
 var queues = loadTextContent('../queries/queues.kql')
 
+var imports = loadTextContent('../queries/imports.kql')
+
 var charts = [
   {
     title: 'Orders a minute'
@@ -46,6 +48,7 @@ var charts = [
     query: '${orders}\n${loadTextContent('../queries/backlog.kql')}'
     view: 'timechart'
   }
+  { title: 'Files of orders', query: '${imports}\n${loadTextContent('../queries/imports-latest.kql')}', view: 'table' }
   { title: 'Poisoned messages', query: '${orders}\n${loadTextContent('../queries/poison.kql')}', view: 'table' }
 ]
 

@@ -22,6 +22,9 @@ export interface FailureKind {
   readonly permanent: boolean
 }
 
+/** Longest line of a file of orders, in bytes: an order in JSON, and as much again for its escape sequences. */
+export const MAX_LINE_BYTES = 64 * 1024
+
 /** Largest body of an order request, in bytes. */
 export const MAX_BODY_BYTES = 32 * 1024
 
@@ -180,6 +183,16 @@ export class BodyTooLargeError extends OrderError {
 
   constructor() {
     super(`The body may be at most ${MAX_BODY_BYTES} bytes long.`)
+  }
+}
+
+/** A line of a file is longer than {@link MAX_LINE_BYTES}. */
+export class LineTooLongError extends OrderError {
+  override readonly name = 'LineTooLongError'
+  readonly kind = FAILURES.bodyTooLarge
+
+  constructor() {
+    super(`A line may be at most ${MAX_LINE_BYTES} bytes long.`)
   }
 }
 

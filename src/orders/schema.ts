@@ -121,6 +121,23 @@ export function isScalar(schema: Schema): boolean {
   return SCALARS.has(type)
 }
 
+/**
+ * What the text of a CSV cell is read as: `number` and `boolean` where all values of a scalar field are of that kind, `string`
+ * for other scalars, and `json` for objects, arrays and whatever else one column cannot hold as it is.
+ */
+export function cellType(schema: Schema): 'string' | 'number' | 'boolean' | 'json' {
+  if (!isScalar(schema)) return 'json'
+  const { type, pipe, wrapped, options, literal } = parts(schema)
+  if (pipe !== undefined) return cellType(pipe[0] as Schema)
+  if (wrapped !== undefined) return cellType(wrapped)
+  const kinds = new Set(
+    type === 'literal' ? [typeof literal] : (options ?? []).map((option) => typeof option),
+  )
+  if (type === 'number' || type === 'boolean') kinds.add(type)
+  const [kind, ...others] = kinds
+  return others.length === 0 && (kind === 'number' || kind === 'boolean') ? kind : 'string'
+}
+
 /** Whether an order must have the field. */
 export function isRequired(schema: Schema): boolean {
   return !OPTIONALS.has(schema.type) && schema.type !== 'nullish'

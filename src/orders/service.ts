@@ -50,6 +50,23 @@ export type DeliveryOutcome =
   | { readonly outcome: 'processed'; readonly order: ProcessedOrder }
   | { readonly outcome: 'poisoned'; readonly orderId?: string; readonly reason: unknown }
 
+/** One line of a file of orders. */
+export interface OrderLine {
+  /**
+   * Reads the line as a JSON value.
+   *
+   * @throws OrderError when it holds none
+   */
+  readonly input: () => unknown
+  /** The order's id when the line names none: the same in every run of the file, so that a second run is the same orders. */
+  readonly lineId: string
+}
+
+/** The result of a line: its order is processed, by this call or `already` before it, or the line is refused for good. */
+export type LineOutcome =
+  | { readonly outcome: 'processed'; readonly order: ProcessedOrder; readonly already: boolean }
+  | { readonly outcome: 'refused'; readonly orderId?: string; readonly reason: OrderError }
+
 /** The one service: everything that can be done with orders, for every trigger. */
 export interface OrderService {
   /** A greeting, for `name` or for everyone. */
@@ -76,11 +93,24 @@ export interface OrderService {
    */
   process(delivery: Delivery): Promise<DeliveryOutcome>
   /**
+   * Processes the order of one line of a file, now. A line under whose id a record is stored that cannot be read is refused,
+   * too: it keeps no other line waiting, and asking again would not help.
+   *
+   * @throws StorageUnavailableError the outcome is unknown, and a retry with the same line is safe
+   */
+  processLine(line: OrderLine): Promise<LineOutcome>
+  /**
    * Gets the record under an id.
    *
    * @throws OrderNotFoundError | StorageUnavailableError | UnreadableRecordError
    */
   get(id: string): Promise<OrderRecord>
+}
+
+/** A processed record, and whether it was that before. A lost answer to the write that made it so looks like `already`, too. */
+interface Settled {
+  readonly order: ProcessedOrder
+  readonly already: boolean
 }
 
 /** Builds the service over its ports. It keeps nothing between calls. */
@@ -117,16 +147,16 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
     }
   }
 
-  /** Brings an order to `processed`, from wherever it is. `place` and `process` share it. */
-  async function settle(order: Order): Promise<ProcessedOrder> {
+  /** Brings an order to `processed`, from wherever it is. `place`, `process` and `processLine` share it. */
+  async function settle(order: Order): Promise<Settled> {
     const fresh = processed(order, timestamp())
     const creation = await records.create(fresh)
-    if (creation.written) return fresh
+    if (creation.written) return { order: fresh, already: false }
 
     const { record, etag } = await readSame(order, creation.cause)
     switch (record.status) {
       case 'processed':
-        return record
+        return { order: record, already: true }
       case 'accepted':
         return replaceAccepted(order, record, etag)
       default:
@@ -134,19 +164,15 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
     }
   }
 
-  async function replaceAccepted(
-    order: Order,
-    accepted: AcceptedOrder,
-    etag: string,
-  ): Promise<ProcessedOrder> {
+  async function replaceAccepted(order: Order, accepted: AcceptedOrder, etag: string): Promise<Settled> {
     const settled = processed(order, timestamp(), accepted.acceptedAt)
     const replacement = await records.replace(settled, etag)
-    if (replacement.written) return settled
+    if (replacement.written) return { order: settled, already: false }
 
     const { record: latest } = await readSame(order, replacement.cause)
     switch (latest.status) {
       case 'processed':
-        return latest
+        return { order: latest, already: true }
       case 'accepted':
         throw new StorageUnavailableError(order.id, replacement.cause)
       default:
@@ -208,7 +234,7 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
       orderId = orderIdIn(input)
       const draft = parseOrder(input)
       orderId = draft.id ?? ownId
-      return { outcome: 'processed', order: await settle({ ...draft, id: orderId }) }
+      return { outcome: 'processed', order: (await settle({ ...draft, id: orderId })).order }
     } catch (error) {
       const permanent = error instanceof OrderError && error.kind.permanent
       if (!permanent && !last) throw error
@@ -220,11 +246,26 @@ export function createService({ records, queues, now, newId }: ServicePorts): Or
     }
   }
 
+  async function processLine({ input, lineId }: OrderLine): Promise<LineOutcome> {
+    let orderId: string | undefined
+    try {
+      const value = input()
+      orderId = orderIdIn(value)
+      const draft = parseOrder(value)
+      orderId = draft.id ?? lineId
+      return { outcome: 'processed', ...(await settle({ ...draft, id: orderId })) }
+    } catch (error) {
+      if (!(error instanceof OrderError) || error instanceof StorageUnavailableError) throw error
+      return { outcome: 'refused', reason: error, ...(orderId !== undefined && { orderId }) }
+    }
+  }
+
   return {
     greet,
-    place: (draft) => settle({ ...draft, id: draft.id ?? newId() }),
+    place: async (draft) => (await settle({ ...draft, id: draft.id ?? newId() })).order,
     accept,
     process,
+    processLine,
     async get(id) {
       const stored = ORDER_ID.test(id) ? await readAny(id) : undefined
       if (stored === undefined) throw new OrderNotFoundError()

@@ -9,6 +9,8 @@ export type StorageConnection =
       readonly kind: 'identity'
       readonly queueServiceUri: string
       readonly tableServiceUri: string
+      /** Files of orders need it, nothing else does. */
+      readonly blobServiceUri?: string
       /** Client id of a user-assigned managed identity; without it, the system-assigned one. */
       readonly clientId?: string
     }
@@ -27,7 +29,7 @@ export function storageConnection(environment: NodeJS.ProcessEnv): StorageConnec
   if (connectionString !== undefined) return { kind: 'connectionString', connectionString }
 
   const account = setting('__accountName')
-  const serviceUri = (service: 'queue' | 'table') =>
+  const serviceUri = (service: 'blob' | 'queue' | 'table') =>
     setting(`__${service}ServiceUri`) ?? (account && `https://${account}.${service}.core.windows.net`)
   const queueServiceUri = serviceUri('queue')
   const tableServiceUri = serviceUri('table')
@@ -38,11 +40,13 @@ export function storageConnection(environment: NodeJS.ProcessEnv): StorageConnec
         `${STORAGE_CONNECTION}__tableServiceUri, to use an identity.`,
     )
   }
+  const blobServiceUri = serviceUri('blob')
   const clientId = setting('__clientId')
   return {
     kind: 'identity',
     queueServiceUri,
     tableServiceUri,
+    ...(blobServiceUri !== undefined && { blobServiceUri }),
     ...(clientId !== undefined && { clientId }),
   }
 }

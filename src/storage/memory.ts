@@ -1,3 +1,4 @@
+import { FileChangedError, FileDeletedError, type ImportFile, type ImportFiles } from '../imports/ports.ts'
 import type { OrderRecord } from '../orders/order.ts'
 import type { OrderQueues, OrderRecords, StoredOrder } from '../orders/ports.ts'
 
@@ -40,6 +41,67 @@ export function memoryStorage(): MemoryStorage {
         poisoned.push(message)
         return Promise.resolve()
       },
+    },
+  }
+}
+
+/** The files to import, in memory, and what is behind them. */
+export interface MemoryFiles extends ImportFiles {
+  /** Writes a file, as an upload does. */
+  readonly put: (name: string, content: Uint8Array | string) => void
+  readonly remove: (name: string) => void
+  /** What was written about files, by name. */
+  readonly reports: Map<string, string>
+}
+
+/**
+ * Files that can always be read.
+ *
+ * @param chunkBytes bytes that are read at a time
+ */
+export function memoryFiles(chunkBytes = 64 * 1024): MemoryFiles {
+  const files = new Map<string, { readonly content: Uint8Array; readonly etag: string }>()
+  const reports = new Map<string, string>()
+  let version = 0
+
+  async function* read(name: string, etag: string): AsyncGenerator<Uint8Array> {
+    for (let at = 0; ; at += chunkBytes) {
+      await Promise.resolve()
+      const file = files.get(name)
+      if (file === undefined) throw new FileDeletedError()
+      if (file.etag !== etag) throw new FileChangedError()
+      if (at >= file.content.length) return
+      yield file.content.subarray(at, at + chunkBytes)
+    }
+  }
+
+  return {
+    reports,
+    put: (name, content) => {
+      files.set(name, { content: Buffer.from(content), etag: `"${++version}"` })
+    },
+    remove: (name) => {
+      files.delete(name)
+    },
+    open: (name) => {
+      const file = files.get(name)
+      if (file === undefined) return Promise.resolve(undefined)
+      const { content, etag } = file
+      const opened: ImportFile = { name, etag, size: content.length, read: () => read(name, etag) }
+      return Promise.resolve(opened)
+    },
+    report: (name) => {
+      let text = ''
+      return {
+        append: (more) => {
+          text += more
+          return Promise.resolve()
+        },
+        finish: () => {
+          reports.set(name, text)
+          return Promise.resolve()
+        },
+      }
     },
   }
 }

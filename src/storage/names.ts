@@ -32,3 +32,9 @@ export const ALL_ORDER_QUEUES: readonly string[] = [ORDERS_QUEUE, ...numberedQue
 export function poisonQueueOf(queue: string): string {
   return `${queue}-poison`
 }
+
+/** Container of the files of orders. */
+export const IMPORTS_CONTAINER = 'imports'
+
+/** Container of what is written about them. */
+export const IMPORT_REPORTS_CONTAINER = 'import-reports'

@@ -49,6 +49,7 @@ const FILES = [
   'infra/load-test/locustfile.py',
   'src/functions/orderProcessor.ts',
   'src/functions/queueMonitor.ts',
+  'scripts/subscribe-imports.ts',
   'src/main.ts',
   'src/log.ts',
   'src/orders/queueMeter.ts',

@@ -2,6 +2,8 @@
 import { logLine } from '../../src/log.ts'
 import { storageConnection } from '../../src/storage/connection.ts'
 import {
+  IMPORT_REPORTS_CONTAINER,
+  IMPORTS_CONTAINER,
   MOST_QUEUES,
   numberedQueues,
   ORDERS_QUEUE,
@@ -23,7 +25,7 @@ import {
   type Snapshot,
 } from './deployment.ts'
 import { DELIVERY_PROMISES } from './delivery.ts'
-import { inDefault, inTuned, same, unless, type InfraPromise } from './promise.ts'
+import { inDefault, inFile, inTuned, same, unless, type InfraPromise } from './promise.ts'
 import { QUERY_PROMISES } from './queries.ts'
 
 const ACCOUNT = 'Microsoft.Storage/storageAccounts'
@@ -36,6 +38,7 @@ const PLAN = 'Microsoft.Web/serverfarms'
 const SITE = 'Microsoft.Web/sites'
 const SETTINGS = 'Microsoft.Web/sites/config'
 const CREDENTIALS = 'Microsoft.Web/sites/basicPublishingCredentialsPolicies'
+const TOPIC = 'Microsoft.EventGrid/systemTopics'
 const INSIGHTS = 'Microsoft.Insights/components'
 const WORKSPACE = 'Microsoft.OperationalInsights/workspaces'
 const VAULT = 'Microsoft.KeyVault/vaults'
@@ -54,6 +57,9 @@ const ROLES = [
   'Storage Queue Data Contributor on queues/orders',
   'Storage Queue Data Message Sender on queues/orders-poison',
   'Storage Queue Data Reader on storageAccounts/*',
+  'Storage Queue Data Contributor on queues/azure-webjobs-blobtrigger-*',
+  'Storage Queue Data Message Sender on queues/webjobs-blobtrigger-poison',
+  'Storage Blob Data Contributor on containers/import-reports',
   'Storage Table Data Contributor on tables/orders',
   'Storage Blob Data Owner on containers/azure-webjobs-hosts',
   'Storage Blob Data Reader on storageAccounts/*',
@@ -91,7 +97,9 @@ const SETTING_NAMES = [
   'APPLICATIONINSIGHTS_AUTHENTICATION_STRING',
   'APPLICATIONINSIGHTS_CONNECTION_STRING',
   'AzureFunctionsJobHost__logging__applicationInsights__samplingSettings__excludedTypes',
+  'AzureFunctionsWebHost__hostid',
   'AzureWebJobsFeatureFlags',
+  'IMPORT_SOURCE',
   `${STORAGE_CONNECTION}__accountName`,
   `${STORAGE_CONNECTION}__blobServiceUri`,
   `${STORAGE_CONNECTION}__clientId`,
@@ -110,6 +118,7 @@ const VAULT_SETTING_NAMES = [
 
 const ALERTS = [
   'orders-failing',
+  'orders-imports-failed',
   'orders-poisoned',
   'orders-slo-availability',
   'orders-slo-latency',
@@ -235,6 +244,7 @@ export const PROMISES: readonly InfraPromise[] = [
           ORDERS_QUEUE,
           POISON_QUEUE,
           ...numberedQueues(queueCount(snapshot)).flatMap((queue) => [queue, poisonQueueOf(queue)]),
+          ...[`azure-webjobs-blobtrigger-${theOne(snapshot, SITE).name}`, 'webjobs-blobtrigger-poison'],
         ]),
         'queues',
       ),
@@ -258,6 +268,54 @@ export const PROMISES: readonly InfraPromise[] = [
       'the table has another name': inDefault((s) => {
         rename(s, TABLE, 'orders', 'order')
       }),
+    },
+  },
+  {
+    says: 'files of orders are found by the events of the account, in the containers of the code, by the function of the code',
+    violations: ({ byDefault, tuned, files }) => [
+      ...[byDefault, tuned].flatMap((snapshot) => [
+        ...[IMPORTS_CONTAINER, IMPORT_REPORTS_CONTAINER].flatMap((name) =>
+          unless(namesOf(snapshot, CONTAINER).includes(name), `container ${name}`),
+        ),
+        ...unless(settingsOf(snapshot)['IMPORT_SOURCE'] === 'EventGrid', 'source'),
+        ...unless(
+          settingsOf(snapshot)['AzureFunctionsWebHost__hostid'] === theOne(snapshot, SITE).name,
+          'host id of the queue',
+        ),
+        ...unless(
+          theOne(snapshot, TOPIC).properties.source === theOne(snapshot, ACCOUNT).id,
+          'events of another account',
+        ),
+      ]),
+      ...unless(
+        (files['scripts/subscribe-imports.ts'] ?? '').includes("'Host.Functions.importOrders'") &&
+          (files['src/main.ts'] ?? '').includes("app.storageBlob('importOrders'"),
+        'function of the subscription',
+      ),
+      ...unless(
+        (files['scripts/subscribe-imports.ts'] ?? '').includes(`CONTAINER = '${IMPORTS_CONTAINER}'`),
+        'container of the subscription',
+      ),
+      ...unless((files['azure.yaml'] ?? '').includes('node scripts/subscribe-imports.ts'), 'hook'),
+    ],
+    breaches: {
+      'a container is missing': inDefault((s) => {
+        remove(s, CONTAINER, 'import-reports')
+      }),
+      'the host looks at the container': inDefault((s) => {
+        settingsOf(s)['IMPORT_SOURCE'] = 'LogsAndContainerScan'
+      }),
+      'another host id': inTuned((s) => {
+        settingsOf(s)['AzureFunctionsWebHost__hostid'] = 'orders'
+      }),
+      'events of another account': inDefault((s) => (theOne(s, TOPIC).properties.source = 'other')),
+      'another function': inFile('scripts/subscribe-imports.ts', (text) =>
+        text.replace('Host.Functions.importOrders', 'Host.Functions.imports'),
+      ),
+      'another container': inFile('scripts/subscribe-imports.ts', (text) =>
+        text.replace("CONTAINER = 'imports'", "CONTAINER = 'files'"),
+      ),
+      'nobody subscribes': inFile('azure.yaml', (text) => text.replace('subscribe-imports', 'nothing')),
     },
   },
   {
@@ -786,7 +844,7 @@ export const PROMISES: readonly InfraPromise[] = [
         ...outcomes
           .filter((outcome) => !code.includes(`'${outcome}'`))
           .map((outcome) => `outcome ${outcome}`),
-        ...unless(workbookQueries(byDefault).length === 7, 'charts of the workbook'),
+        ...unless(workbookQueries(byDefault).length === 8, 'charts of the workbook'),
         ...unless(
           theOne(byDefault, WORKBOOK).properties.sourceId === 'azure monitor',
           'the workbook is in another gallery than the one that docs/operations.md names',
@@ -1082,6 +1140,7 @@ function grantedTo(snapshot: Snapshot, identity: Resource): string[] {
         .slice(-2)
         .join('/')
         .replace(/^(components|storageAccounts|vaults)\/.*/, '$1/*')
+        .replace(/^(queues\/azure-webjobs-blobtrigger-).*/, '$1*')
       return `${ROLE_NAMES[role] ?? role} on ${scope}`
     })
 }

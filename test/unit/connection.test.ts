@@ -43,6 +43,7 @@ describe('the storage settings', () => {
       kind: 'identity',
       queueServiceUri: 'https://shop.queue.core.windows.net',
       tableServiceUri: 'https://shop.table.core.windows.net',
+      blobServiceUri: 'https://shop.blob.core.windows.net',
     })
   })
 
@@ -57,7 +58,13 @@ describe('the storage settings', () => {
       tableServiceUri: 'https://tables.example/',
     }
     expect(storageConnection(uris)).toStrictEqual(expected)
-    expect(storageConnection({ ...uris, AzureWebJobsStorage__accountName: 'shop' })).toStrictEqual(expected)
+    expect(storageConnection({ ...uris, AzureWebJobsStorage__accountName: 'shop' })).toStrictEqual({
+      ...expected,
+      blobServiceUri: 'https://shop.blob.core.windows.net',
+    })
+    expect(
+      storageConnection({ ...uris, AzureWebJobsStorage__blobServiceUri: 'https://blobs.example/' }),
+    ).toStrictEqual({ ...expected, blobServiceUri: 'https://blobs.example/' })
   })
 
   it('may name one service, and the account for the other', () => {
@@ -100,6 +107,7 @@ describe('the storage settings', () => {
       kind: 'identity',
       queueServiceUri: 'https://shop.queue.core.windows.net',
       tableServiceUri: 'https://shop.table.core.windows.net',
+      blobServiceUri: 'https://shop.blob.core.windows.net',
     })
   })
 

@@ -6,6 +6,7 @@ import {
   BodyTooLargeError,
   FAILURES,
   InvalidOrderError,
+  LineTooLongError,
   MalformedJsonError,
   OrderConflictError,
   OrderError,
@@ -25,6 +26,7 @@ const ERRORS: readonly (readonly [string, () => Error, keyof typeof FAILURES])[]
   ['OrderNotFoundError', () => new OrderNotFoundError(), 'orderNotFound'],
   ['OrderConflictError', () => new OrderConflictError('a1'), 'orderConflict'],
   ['BodyTooLargeError', () => new BodyTooLargeError(), 'bodyTooLarge'],
+  ['LineTooLongError', () => new LineTooLongError(), 'bodyTooLarge'],
   ['UnsupportedEncodingError', () => new UnsupportedEncodingError(), 'unsupportedEncoding'],
   [
     'InvalidOrderError',

@@ -73,6 +73,14 @@ test('every function is registered with its trigger and access level', () => {
       connection: 'AzureWebJobsStorage',
       dataType: 'binary',
     }),
+    importOrders: expect.objectContaining({
+      type: 'blobTrigger',
+      path: 'imports/{name}',
+      connection: 'AzureWebJobsStorage',
+      source: 'LogsAndContainerScan',
+      // The host says which blob it is, and does not send its content.
+      properties: { supportsDeferredBinding: 'true' },
+    }),
     queueMonitor: expect.objectContaining({ type: 'timerTrigger', schedule: '0 */5 * * * *' }),
   })
 })
@@ -102,6 +110,13 @@ describe('a call of a registered function reaches its handler', () => {
     await expect(
       call('orderProcessor', new TextEncoder().encode('{"item":"widget"}'), { id: 'm1', dequeueCount: 1 }),
     ).rejects.toThrow('is unknown')
+  })
+
+  it('importOrders', async () => {
+    // No storage is configured.
+    await expect(call('importOrders', undefined, { blobTrigger: 'imports/a.jsonl' })).rejects.toThrow(
+      'Storage is not configured',
+    )
   })
 
   it('queueMonitor', async () => {

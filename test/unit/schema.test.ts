@@ -2,6 +2,7 @@ import { describe, expect, it, test } from '@jest/globals'
 import * as v from 'valibot'
 import { fromColumns, toColumns } from '../../src/storage/columns.ts'
 import {
+  cellType,
   exampleOf,
   isRequired,
   isScalar,
@@ -245,4 +246,20 @@ test('a field’s example is the first one that its schema gives', () => {
   expect(exampleOf(v.optional(v.pipe(v.string(), v.examples(['a', 'b']))))).toBe('a')
   expect(exampleOf(v.pipe(v.string(), v.trim()))).toBeUndefined()
   expect(exampleOf(v.string())).toBeUndefined()
+})
+
+test.each<[string, v.GenericSchema]>([
+  ['string', v.pipe(v.string(), v.trim())],
+  ['number', v.optional(v.pipe(v.number(), v.integer()), 1)],
+  ['boolean', v.exactOptional(v.boolean())],
+  ['string', v.picklist(['a', 'b'])],
+  ['number', v.picklist([1, 2])],
+  ['boolean', v.literal(true)],
+  // Text and numbers in one column: the schema refuses what is not one of them.
+  ['string', v.picklist(['a', 1])],
+  ['json', v.array(v.string())],
+  ['json', v.optional(v.strictObject({ a: v.string() }))],
+  ['json', v.nullable(v.string())],
+])('a cell of CSV is read as %s', (type, schema) => {
+  expect(cellType(schema)).toBe(type)
 })

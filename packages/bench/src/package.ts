@@ -14,10 +14,11 @@ export async function packageSize(
   const names: string[] = []
   for (const name of PACKAGE_FILES) {
     if ((await stat(path.join(folder, name))).isFile()) names.push(name)
-    else
-      names.push(
-        ...(await readdir(path.join(folder, name), { recursive: true })).map((file) => path.join(name, file)),
-      )
+    else {
+      const entries = await readdir(path.join(folder, name), { recursive: true, withFileTypes: true })
+      const files = entries.filter((entry) => entry.isFile())
+      names.push(...files.map((file) => path.relative(folder, path.join(file.parentPath, file.name))))
+    }
   }
   let bytes = END_BYTES
   for (const name of names) {

@@ -1,4 +1,5 @@
 import { auditCalls, type CallsAudit } from './auditCalls.ts'
+import { auditFiles, type FilesAudit } from './auditFiles.ts'
 import { auditMessages, type MessagesAudit } from './auditMessages.ts'
 import { auditRecords, type RecordsAudit } from './auditRecords.ts'
 import { createViolations, type Violations } from './violations.ts'
@@ -6,7 +7,7 @@ import type { Evidence } from './evidence.ts'
 
 /** The result: counts, and every violation of a promise. */
 export interface Audit
-  extends Omit<CallsAudit, 'acknowledged'>, Omit<MessagesAudit, 'acknowledged'>, RecordsAudit {
+  extends Omit<CallsAudit, 'acknowledged'>, Omit<MessagesAudit, 'acknowledged'>, RecordsAudit, FilesAudit {
   readonly violations: Violations
   /** Orders that a client was told are accepted or processed. */
   readonly acknowledged: number
@@ -18,6 +19,7 @@ export function audit(evidence: Evidence): Audit {
   const calls = auditCalls(evidence, report)
   const messages = auditMessages(evidence, report)
   const records = auditRecords(evidence, report)
+  const files = auditFiles(evidence, report)
   const acknowledged = new Set([...calls.acknowledged, ...messages.acknowledged]).size
-  return { ...calls, ...messages, ...records, acknowledged, violations }
+  return { ...calls, ...messages, ...records, ...files, acknowledged, violations }
 }

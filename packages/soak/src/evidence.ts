@@ -1,3 +1,4 @@
+import { lineId } from './auditFiles.ts'
 import { contentKey, type Content } from './content.ts'
 import type { Journal } from './journal.ts'
 import type { HttpResponse, Ledger } from './ledger.ts'
@@ -44,10 +45,15 @@ export interface SentOrders {
 }
 
 /** Collects what was sent from a ledger. */
-export function sentOrders({ orders, pushes }: Ledger): SentOrders {
+export function sentOrders({ orders, pushes, files }: Ledger): SentOrders {
   const under = new Map<string, Content[]>()
   const without = new Map<string, number>()
-  for (const { id, content } of [...orders, ...pushes.flatMap(({ order }) => order ?? [])]) {
+  const inFiles = files.flatMap(({ name, lines }) =>
+    lines.flatMap((line, index) =>
+      line.order === undefined ? [] : { id: lineId(name, line, index + 1), content: line.order.content },
+    ),
+  )
+  for (const { id, content } of [...orders, ...pushes.flatMap(({ order }) => order ?? []), ...inFiles]) {
     const key = contentKey(content)
     if (id === undefined) without.set(key, (without.get(key) ?? 0) + 1)
     else under.set(id, [...(under.get(id) ?? []), content])

@@ -49,15 +49,33 @@ export interface Push {
   readonly messageId: string | undefined
 }
 
+/** A line of a file of orders; `order` is undefined if the line must be refused. */
+export interface FileLine {
+  readonly text: string
+  readonly order: { readonly id: string | undefined; readonly content: Content } | undefined
+}
+
+/** A file of orders that was uploaded. */
+export interface FileUpload {
+  readonly name: string
+  /** Undefined if storage did not acknowledge it. */
+  readonly etag: string | undefined
+  readonly lines: readonly FileLine[]
+  /** The first report about this version that could be read, and the list of refused lines at the same time. */
+  readonly report: Readonly<Record<string, unknown>> | undefined
+  readonly rejected: readonly Readonly<Record<string, unknown>>[]
+}
+
 /** Everything that clients sent and received. The audit compares storage with it. */
 export interface Ledger {
   readonly orders: OrderCall[]
   readonly reads: ReadCall[]
   readonly refused: RefusedCall[]
   readonly pushes: Push[]
+  readonly files: FileUpload[]
 }
 
 /** An empty ledger. */
 export function createLedger(): Ledger {
-  return { orders: [], reads: [], refused: [], pushes: [] }
+  return { orders: [], reads: [], refused: [], pushes: [], files: [] }
 }

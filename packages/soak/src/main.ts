@@ -16,6 +16,7 @@ Runs the app while its worker, its host and its storage fail at random, and chec
   --orders 2000       orders to send
   --kills 8           kills of the worker process, or of the whole host
   --outages 3         outages of storage, or of a part of it, of some seconds each
+  --files 0.1         fraction of the orders that are sent in files
   --duplicates 0.1    fraction of the orders that are sent more than once
   --conflicts 0.03    fraction of the orders that conflict with another one under the same id
   --poison 0.02       fraction of the messages and calls that are invalid
@@ -72,6 +73,7 @@ function readOptions(): Options | 'help' {
         orders: { type: 'string', default: '2000' },
         kills: { type: 'string', default: '8' },
         outages: { type: 'string', default: '3' },
+        files: { type: 'string', default: '0.1' },
         duplicates: { type: 'string', default: '0.1' },
         conflicts: { type: 'string', default: '0.03' },
         poison: { type: 'string', default: '0.02' },
@@ -107,6 +109,7 @@ function readOptions(): Options | 'help' {
     orders: count('orders', values.orders),
     kills: count('kills', values.kills),
     outages: count('outages', values.outages),
+    files: fraction('files', values.files),
     duplicates: fraction('duplicates', values.duplicates),
     conflicts: fraction('conflicts', values.conflicts),
     poison: fraction('poison', values.poison),

@@ -70,7 +70,7 @@ export async function runOutage(options: OutageOptions, signal: AbortSignal): Pr
       queueConnection: system.directConnection,
       random: random.fork(),
     })
-    const size = { orders: MORE_THAN_ENOUGH_ORDERS, duplicates: 0.05, conflicts: 0, poison: 0 }
+    const size = { orders: MORE_THAN_ENOUGH_ORDERS, duplicates: 0.05, conflicts: 0, files: 0, poison: 0 }
     const enough = new AbortController()
     const sending = runConcurrently(
       workload(random.fork(), size),

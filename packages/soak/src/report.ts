@@ -34,6 +34,7 @@ export function soakRows(options: SoakOptions, result: SoakResult): Rows {
     ['acknowledged', audit.acknowledged],
     ['processed', audit.processed],
     ['on the poison queue instead, after the last delivery', audit.exhausted],
+    ['files, their lines, refused', `${audit.files}, ${audit.fileLines}, ${audit.fileLinesRefused}`],
     ['conflicts (409)', audit.conflicts],
     ['poison expected', audit.poisonExpected],
     [

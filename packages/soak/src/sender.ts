@@ -1,15 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { ContainerClient } from '@azure/storage-blob'
 import { QueueClient, QueueServiceClient, type StoragePipelineOptions } from '@azure/storage-queue'
-import { ORDERS_QUEUE } from '../../../src/storage/names.ts'
+import { IMPORT_REPORTS_CONTAINER, IMPORTS_CONTAINER, ORDERS_QUEUE } from '../../../src/storage/names.ts'
 import { orderQueueOf } from '../../../src/storage/queues.ts'
 import { jsonObject } from './content.ts'
 import type { HttpClient } from './httpClient.ts'
 import type { Call, Ledger } from './ledger.ts'
 import type { Random } from './random.ts'
-import type { BadCall, OrderSend, Send, Task } from './workload.ts'
+import type { BadCall, FileSend, OrderSend, Send, Task } from './workload.ts'
 
 /** The longest pause before a retry. */
 const MAX_PAUSE_MS = 1000
+/** A report must be there within this time: a run that failed is repeated. */
+const REPORT_LIMIT_MS = 300_000
 
 /** The clients: they send their tasks, retry as real clients do, and record what they receive. */
 export interface Sender {
@@ -46,6 +49,8 @@ export function createSender(options: {
   const queueOf = (id: string) =>
     spread > 1 && random.chance(0.5) ? queues.getQueueClient(orderQueueOf(id, spread)) : queue
   const directQueue = new QueueClient(options.directConnection, ORDERS_QUEUE, queueOptions(1))
+  const imports = new ContainerClient(options.directConnection, IMPORTS_CONTAINER)
+  const reports = new ContainerClient(options.directConnection, IMPORT_REPORTS_CONTAINER)
   const pause = (attempt: number) =>
     delay(random.integer(20, Math.min(MAX_PAUSE_MS, 100 * 2 ** attempt)), undefined, { signal }).catch(
       () => undefined,
@@ -130,12 +135,46 @@ export function createSender(options: {
     ledger.refused.push({ ...call, expected: status })
   }
 
+  /** Uploads a file, and reads its report as soon as there is one. */
+  async function uploadFile({ name, lines }: FileSend): Promise<void> {
+    const content = Buffer.from(lines.map(({ text }) => text).join('\n'))
+    let etag: string | undefined
+    for (let attempt = 0; etag === undefined && attempt < 100 && !signal.aborted; attempt++) {
+      try {
+        await imports.createIfNotExists()
+        etag = (await imports.getBlockBlobClient(name).uploadData(content)).etag
+      } catch {
+        await pause(attempt)
+      }
+    }
+    const read = async (report: string) => (await reports.getBlobClient(report).downloadToBuffer()).toString()
+    const end = performance.now() + REPORT_LIMIT_MS
+    while (!signal.aborted && performance.now() < end) {
+      await delay(200)
+      try {
+        const report = jsonObject(await read(`${name}.json`))
+        if (report?.['etag'] !== etag) continue
+        const rejected = (await read(`${name}.rejected.jsonl`).catch(() => '')).split('\n')
+        ledger.files.push({
+          ...{ name, etag, lines, report },
+          rejected: rejected.map(jsonObject).filter((line) => line !== undefined),
+        })
+        return
+      } catch {
+        // There is none yet, or storage is away.
+      }
+    }
+    ledger.files.push({ name, etag, lines, report: undefined, rejected: [] })
+  }
+
   async function sendOne(send: Send): Promise<void> {
     switch (send.kind) {
       case 'order':
         return sendOrder(send)
       case 'badCall':
         return badCall(send)
+      case 'file':
+        return uploadFile(send)
       case 'badMessage':
         for (let attempt = 0; attempt < 100 && !signal.aborted; attempt++) {
           if (await put(queue, send.text, undefined)) return

@@ -5,6 +5,7 @@ export const VIOLATIONS = [
   'changed after processed',
   'processed, never sent',
   'wrong responses',
+  'wrong reports',
   'unexplained failures',
   'slow responses',
   'poison missing',

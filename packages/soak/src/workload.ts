@@ -1,5 +1,6 @@
 import type { Content } from './content.ts'
 import { createContentSource, type ContentSource } from './contentSource.ts'
+import type { FileLine } from './ledger.ts'
 import type { Random } from './random.ts'
 
 /** How an order is sent. */
@@ -36,7 +37,14 @@ export interface BadCall {
   readonly status: 400 | 413 | 422
 }
 
-export type Send = OrderSend | BadMessage | BadCall
+/** A file of orders that a client uploads, and waits for its report. */
+export interface FileSend {
+  readonly kind: 'file'
+  readonly name: string
+  readonly lines: readonly FileLine[]
+}
+
+export type Send = OrderSend | BadMessage | BadCall | FileSend
 
 /** What is sent together, concurrently. */
 export type Task = readonly Send[]
@@ -48,10 +56,13 @@ export interface WorkloadSize {
   readonly duplicates: number
   /** Fraction of the orders that conflicts with another order: same id, other content. */
   readonly conflicts: number
+  /** Fraction of the orders that is sent in files. */
+  readonly files: number
   /** Fraction of the messages and calls that is malformed, invalid, oversized or not Base64. */
   readonly poison: number
 }
 
+const MAX_FILE_LINES = 60
 const MAX_CONCURRENT_COPIES = 3
 /** Less than the maximum of a queue message, which is 64 KiB as Base64 text. */
 const OVERSIZED_BYTES = 48 * 1024
@@ -63,6 +74,13 @@ export function workload(random: Random, size: WorkloadSize): Task[] {
   const send = (order: IdentifiedContent, after: number) => orderSend(random, contents, order, after)
   const tasks: { readonly at: number; readonly sends: Send[] }[] = []
   let previousId = ''
+  let lines: FileLine[] = []
+  let files = 0
+  const finishFile = (at: number) => {
+    if (lines.length === 0) return
+    tasks.push({ at, sends: [{ kind: 'file', name: `file ${files++} & more.jsonl`, lines }] })
+    lines = []
+  }
   for (let number = 0; number < size.orders; number++) {
     if (random.chance(size.poison)) {
       const bad = random.chance(0.8) ? badMessage(random, number) : badCall(random, number)
@@ -72,6 +90,20 @@ export function workload(random: Random, size: WorkloadSize): Task[] {
     const id = random.chance(0.85) ? newId(random, number, previousId) : undefined
     if (id !== undefined) previousId = id
     const order = { id, content: contents.fresh(number) }
+    if (random.chance(size.files)) {
+      lines.push({ text: written(random, id, contents.written(order.content), false), order })
+      if (id !== undefined && random.chance(size.duplicates)) {
+        lines.push({ text: written(random, id, contents.written(order.content), false), order })
+      }
+      if (id !== undefined && random.chance(size.conflicts)) {
+        const other = { id, content: contents.withOneChange(order.content) }
+        lines.push({ text: written(random, id, contents.written(other.content), false), order: other })
+      }
+      if (random.chance(size.poison))
+        lines.push({ text: `{"id":"bad-${number}","item":""}`, order: undefined })
+      if (lines.length >= MAX_FILE_LINES) finishFile(number)
+      continue
+    }
     const together: Send[] = [send(order, 0)]
     tasks.push({ at: number, sends: together })
     if (id === undefined) continue
@@ -91,6 +123,7 @@ export function workload(random: Random, size: WorkloadSize): Task[] {
       }
     }
   }
+  finishFile(size.orders)
   return tasks.sort((a, b) => a.at - b.at).map(({ sends }) => sends)
 }
 
@@ -134,11 +167,12 @@ function written(
   random: Random,
   id: string | undefined,
   content: ReturnType<ContentSource['written']>,
+  mayBreak = true,
 ): string {
   const fields = [...content]
   if (id !== undefined) fields.splice(random.integer(0, fields.length), 0, ['id', id])
   const order = Object.fromEntries(fields)
-  return random.chance(0.2) ? JSON.stringify(order, null, 2) : JSON.stringify(order)
+  return mayBreak && random.chance(0.2) ? JSON.stringify(order, null, 2) : JSON.stringify(order)
 }
 
 function badMessage(random: Random, number: number): BadMessage {

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals'
 import { audit } from '../src/audit.ts'
 import { acceptedText } from '../src/content.ts'
 import type { Evidence } from '../src/evidence.ts'
-import type { OrderCall, Push } from '../src/ledger.ts'
+import { lineId } from '../src/auditFiles.ts'
+import type { FileUpload, OrderCall, Push } from '../src/ledger.ts'
 import { isClean } from '../src/report.ts'
 import type { StoredOrder } from '../src/storedOrders.ts'
 import { VIOLATIONS, type Violation } from '../src/violations.ts'
@@ -40,12 +41,33 @@ function push(id: string, change: Partial<Push> = {}): Push {
   return { text, order: { id, content }, acknowledged: true, messageId: `message-${id}`, ...change }
 }
 
+/** A file of three lines: one that is processed, one that must be refused, and one that conflicts. */
+function upload(change: Partial<FileUpload> = {}): FileUpload {
+  const other = { item: 'another', quantity: 2 }
+  const lines = [
+    { text: '{"item":"widget","quantity":2}', order: { id: undefined, content } },
+    { text: 'bad', order: undefined },
+    { text: 'other', order: { id: 'sync', content: other } },
+  ]
+  return {
+    ...{ name: 'a.jsonl', etag: '"1"', lines },
+    report: { etag: '"1"', complete: true, lines: 3, processed: 1, alreadyProcessed: 0, refused: 2 },
+    rejected: [
+      { line: 2, text: 'bad' },
+      { line: 3, text: 'other' },
+    ],
+    ...change,
+  }
+}
+const LINE = lineId('a.jsonl', { text: '', order: undefined }, 1)
+
 /** A run in which everything was right. */
 interface Run {
   readonly orders: OrderCall[]
   readonly pushes: Push[]
   readonly records: Map<string, StoredOrder>
   readonly poison: string[]
+  readonly files: FileUpload[]
   readonly changed: Set<string>
   readonly deliveries: Map<string, number>
   readonly processedWrites: Map<string, number>
@@ -67,12 +89,13 @@ function cleanRun(): Run {
     ],
     pushes: [push('pushed'), push('exhausted'), push('', { text: BAD, order: undefined })],
     records: new Map(
-      [processed('sync'), processed('failed'), processed('conflict'), processed('pushed')].map((record) => [
-        record.id,
-        record,
-      ]),
+      [
+        ...[processed('sync'), processed('failed'), processed('conflict'), processed('pushed')],
+        processed(LINE),
+      ].map((record) => [record.id, record]),
     ),
     poison: [BAD, acceptedText('exhausted', content)],
+    files: [upload()],
     changed: new Set(),
     deliveries: new Map([[acceptedText('exhausted', content), 10]]),
     processedWrites: new Map(),
@@ -83,7 +106,7 @@ function cleanRun(): Run {
 function evidence(run: Run): Evidence {
   const { orders, pushes, records, poison, waiting, changed } = run
   return {
-    ledger: { orders, reads: [], refused: [], pushes },
+    ledger: { orders, reads: [], refused: [], pushes, files: run.files },
     final: {
       records,
       poison,
@@ -113,7 +136,7 @@ function violationsOf(run: Run): readonly Violation[] {
 it('reports nothing about a run in which everything was right', () => {
   const result = audit(evidence(cleanRun()))
   expect(isClean(result)).toBe(true)
-  expect(result).toMatchObject({ acknowledged: 4, processed: 4, conflicts: 1, unavailable: 1 })
+  expect(result).toMatchObject({ acknowledged: 4, processed: 5, conflicts: 1, unavailable: 1 })
   expect(result).toMatchObject({ exhausted: 1, poisonExpected: 1, poisonPreserved: 1 })
 })
 
@@ -123,11 +146,41 @@ type Case = readonly [wrong: string, change: (run: Run) => void, also?: readonly
 const CASES: Readonly<Record<Violation, readonly [Case, ...Case[]]>> = {
   lost: [
     ['no record of an order that a client was told is processed', ({ records }) => records.delete('sync')],
+    ['no record of a line of a file', ({ records }) => records.delete(LINE)],
     ['no record of a message that the queue took', ({ records }) => records.delete('pushed')],
     ['an accepted order without its message', ({ records }) => records.set('pushed', accepted('pushed'))],
     [
       'a record that cannot be read back',
       ({ records }) => records.set('pushed', { ...processed('pushed'), status: 'unreadable' }),
+    ],
+  ],
+  'wrong reports': [
+    ['no report of a file', ({ files }) => files.splice(0, 1, upload({ report: undefined }))],
+    [
+      'a line that is not in it',
+      ({ files }) => files.splice(0, 1, upload({ rejected: [{ line: 2, text: 'bad' }] })),
+    ],
+    [
+      'another text of a refused line',
+      ({ files }) => {
+        files.splice(
+          0,
+          1,
+          upload({
+            rejected: [
+              { line: 2, text: 'worse' },
+              { line: 3, text: 'other' },
+            ],
+          }),
+        )
+      },
+    ],
+    [
+      'a report that is not the whole',
+      ({ files }) => {
+        const report = { complete: true, lines: 0, processed: 0, alreadyProcessed: 0, refused: 0 }
+        files.splice(0, 1, upload({ report }))
+      },
     ],
   ],
   'processed twice': [

@@ -13,6 +13,7 @@ test('no order is lost or processed twice while worker, host and storage fail', 
       duplicates: 0.2,
       conflicts: 0.1,
       poison: 0.06,
+      files: 0.1,
       faults: 0.08,
       maxDequeueCount: undefined,
       queues: 2,
@@ -28,6 +29,7 @@ test('no order is lost or processed twice while worker, host and storage fail', 
   expect(audit.acknowledged).toBeGreaterThan(150)
   expect(audit.poisonExpected).toBeGreaterThan(5)
   expect(audit.poisonPreserved).toBe(audit.poisonExpected)
+  expect(audit.fileLines).toBeGreaterThan(10)
   expect(audit.conflicts).toBeGreaterThan(0)
   expect(new Set(ledger.orders.map(({ way }) => way))).toEqual(new Set(['sync', 'async']))
   expect(disruptions.workerKills + disruptions.hostKills).toBe(2)

@@ -23,7 +23,7 @@ const SERVICE = 'src/orders/service.ts'
 
 /** In `settle`: the order is processed already. */
 const ALREADY_PROCESSED = `case 'processed':
-        return record
+        return { order: record, already: true }
       case 'accepted':
         return replaceAccepted`
 
@@ -38,7 +38,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: SERVICE,
-        text: "return { outcome: 'processed', order: await settle({ ...draft, id: orderId }) }",
+        text: "return { outcome: 'processed', order: (await settle({ ...draft, id: orderId })).order }",
         by: `const order: Order = { ...draft, id: orderId }
       settle(order).catch(() => undefined)
       return { outcome: 'processed', order: processed(order, timestamp()) }`,
@@ -85,7 +85,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         text: ALREADY_PROCESSED,
         by: `case 'processed':
         await records.replace({ ...record, processedAt: timestamp() }, etag)
-        return record
+        return { order: record, already: true }
       case 'accepted':
         return replaceAccepted`,
       },
@@ -111,7 +111,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         file: SERVICE,
         text: ALREADY_PROCESSED,
-        by: ALREADY_PROCESSED.replace('return record', 'return fresh'),
+        by: ALREADY_PROCESSED.replace('order: record', 'order: fresh'),
       },
     ],
     options: { duplicates: 0.9 },
@@ -235,5 +235,39 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
     options: { queues: 4, queuesMidway: [1] },
+  },
+  {
+    name: 'the report of a file is written before its lines are processed',
+    violation: 'wrong reports',
+    edits: [
+      {
+        file: 'src/imports/run.ts',
+        text: '  let fault: FileFault | undefined\n',
+        by: `  let fault: FileFault | undefined
+  const early = parts.files.report(names.report)
+  const head = { file: name, etag: file.etag, size: file.size, complete: true, ...counts, rejected: names.rejected }
+  await early.append(JSON.stringify({ ...head, startedAt, endedAt: startedAt }))
+  await early.finish()
+`,
+      },
+    ],
+    options: { files: 0.9 },
+  },
+  {
+    name: 'after a crash the lines of a file are counted from another number',
+    violation: 'processed, never sent',
+    edits: [
+      {
+        file: 'src/imports/run.ts',
+        text: '  const idOf = lineIds(file.name)\n',
+        by: `  const { existsSync, writeFileSync } = process.getBuiltinModule('node:fs')
+  const mark = \`\${process.getBuiltinModule('node:os').tmpdir()}/planted\${createHash('sha256').update(file.name + file.etag).digest('hex')}\`
+  const off = existsSync(mark) ? 1 : 0
+  writeFileSync(mark, '')
+  const idOf = (line: number) => lineIds(file.name)(line + off)
+`,
+      },
+    ],
+    options: { files: 0.9, orders: 400, kills: 6 },
   },
 ]

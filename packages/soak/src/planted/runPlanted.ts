@@ -10,6 +10,7 @@ const SMALL_RUN: Omit<SoakOptions, 'seed' | 'limitMs'> = {
   duplicates: 0.2,
   conflicts: 0.05,
   poison: 0.05,
+  files: 0.1,
   faults: 0,
   maxDequeueCount: undefined,
   queues: 1,
