@@ -189,7 +189,7 @@ describe('an operation that gets no response is given up', () => {
   it('by records and queues, when the time is up', async () => {
     const clients = await storageClients({ AzureWebJobsStorage: server.connectionString })
     const records = tableOrderRecords(clients.table, 50)
-    const queues = storageOrderQueues(clients, 50)
+    const queues = storageOrderQueues(clients.queues, 1, 50)
     server.script('hang')
     const aborted = { name: 'AbortError' }
     await expect(records.read('a1')).rejects.toMatchObject(aborted)
@@ -207,7 +207,7 @@ describe('an operation that gets no response is given up', () => {
       cause: { name: 'AbortError' },
     })
     server.script(missing('QueueNotFound'), 'hang')
-    await expect(storageOrderQueues(clients, 200).send(Uint8Array.of(1))).rejects.toMatchObject({
+    await expect(storageOrderQueues(clients.queues, 1, 200).send(Uint8Array.of(1))).rejects.toMatchObject({
       name: 'AbortError',
     })
   })
@@ -231,6 +231,13 @@ describe('the queues are measured', () => {
       )
       .join('')}</QueueMessagesList>`,
   })
+  /** What exists, which is asked first. */
+  const listed = (...names: readonly string[]) => ({
+    status: 200,
+    body: `<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="x"><Queues>${names
+      .map((name) => `<Queue><Name>${name}</Name></Queue>`)
+      .join('')}</Queues><NextMarker /></EnumerationResults>`,
+  })
   const measured = async () => {
     const meter = await storageQueueMeter({ AzureWebJobsStorage: server.connectionString })
     return meter.measure()
@@ -238,16 +245,25 @@ describe('the queues are measured', () => {
 
   it('by their depth and the age of the oldest message that can be seen, by the clock of storage', async () => {
     server.respond(({ path }) => {
+      if (path.includes('comp=list'))
+        return listed('orders', 'orders-1', 'orders-1-poison', 'orders-32', 'ordersx')
       if (path.includes('/orders?')) return depth(3)
+      if (path.includes('/orders-1')) return path.includes('messages') ? peeked() : depth(1)
       if (path.includes('/orders/'))
         return peeked('Fri, 02 Jan 2026 12:00:20 GMT', 'Fri, 02 Jan 2026 12:00:10 GMT')
       return path.includes('messages') ? peeked() : depth(0)
     })
     expect(await measured()).toStrictEqual([
       { queue: 'orders', depth: 3, oldestSeconds: 20 },
+      { queue: 'orders-1', depth: 1 },
       { queue: 'orders-poison', depth: 0 },
+      { queue: 'orders-1-poison', depth: 1 },
     ])
-    expect(sent().toSorted()).toStrictEqual([
+    expect(
+      sent()
+        .filter((request) => !/list|orders-1/.test(request))
+        .toSorted(),
+    ).toStrictEqual([
       'GET orders-poison/messages?peekonly=true&numofmessages=32&timeout=2',
       'GET orders-poison?comp=metadata&timeout=2',
       'GET orders/messages?peekonly=true&numofmessages=32&timeout=2',
@@ -256,14 +272,15 @@ describe('the queues are measured', () => {
   })
 
   it('with no age below zero, when the clocks of storage differ', async () => {
-    server.respond(({ path }) =>
-      path.includes('messages') ? peeked('Fri, 02 Jan 2026 12:00:31 GMT') : depth(1),
-    )
+    server.respond(({ path }) => {
+      if (path.includes('comp=list')) return listed('orders')
+      return path.includes('messages') ? peeked('Fri, 02 Jan 2026 12:00:31 GMT') : depth(1)
+    })
     expect(await measured()).toContainEqual({ queue: 'orders', depth: 1, oldestSeconds: 0 })
   })
 
   it('as empty while they are not there', async () => {
-    server.script(missing('QueueNotFound'))
+    server.respond(({ path }) => (path.includes('comp=list') ? listed() : missing('QueueNotFound')))
     expect(await measured()).toStrictEqual([
       { queue: 'orders', depth: 0 },
       { queue: 'orders-poison', depth: 0 },
