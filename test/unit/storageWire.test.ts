@@ -59,6 +59,7 @@ describe('a record is read', () => {
   it.each([
     ['another 404', missing('AccountNotFound')],
     ['a 404 of something in between', { status: 404, body: '{}' }],
+    ['a 404 that says nothing', { status: 404, body: '' }],
     ['the code of a missing record with another status', { status: 400, errorCode: 'ResourceNotFound' }],
   ])('not as none after %s', async (_, response) => {
     server.script(response)
@@ -169,15 +170,24 @@ describe('a message is sent', () => {
 })
 
 describe('storage that is busy is asked three times in all', () => {
+  // Time enough for more.
+  const MILLISECONDS = 60_000
+
   it('for a record', async () => {
+    const { table } = await storageClients({ AzureWebJobsStorage: server.connectionString })
     server.script(busy)
-    await expect(storage.records.read('a1')).rejects.toMatchObject({ statusCode: 503 })
+    await expect(tableOrderRecords(table, MILLISECONDS).read('a1')).rejects.toMatchObject({ statusCode: 503 })
     expect(server.requests).toHaveLength(3)
   })
 
   it('for a queue', async () => {
+    const { queues } = await storageClients({ AzureWebJobsStorage: server.connectionString })
     server.script(busy)
-    await expect(storage.queues.send(Uint8Array.of(1))).rejects.toMatchObject({ statusCode: 503 })
+    await expect(
+      storageOrderQueues(queues, 1, MILLISECONDS).send(Uint8Array.of(1), 'a1'),
+    ).rejects.toMatchObject({
+      statusCode: 503,
+    })
     expect(server.requests).toHaveLength(3)
   })
 
@@ -284,6 +294,17 @@ describe('the queues are measured', () => {
     )
     expect(await measured()).toContainEqual({ queue: 'orders', depth: 1, oldestSeconds: 0 })
   })
+
+  it.each(['comp=list', 'comp=metadata', 'peekonly'])(
+    'not at all, when there is no response to %s',
+    async (part) => {
+      server.respond(({ path }) => {
+        if (path.includes(part)) return 'hang'
+        return isList(path) ? listed() : path.includes('messages') ? peeked() : depth(0)
+      })
+      await expect(measured()).rejects.toMatchObject({ name: 'AbortError' })
+    },
+  )
 
   it('as empty while they are not there', async () => {
     server.script(listed(), missing('QueueNotFound'))
