@@ -84,8 +84,7 @@ async function start(
     ports: [port, blob, queue, table],
     connectionString: connectionString({ blob, queue, table }),
     output: () => printed,
-    // With all that it has printed.
-    ended: once(child, 'close'),
+    ended: once(child, 'exit'),
     processes: async () => {
       const all = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry)).map(Number)
       const marked = await Promise.all(
@@ -199,8 +198,11 @@ onLinux('npm start', () => {
     const npmStart = await start()
     await delay(milliseconds)
     const complete = running(npmStart)
+    const closed = once(npmStart.child, 'close')
     interrupt(npmStart)
     await npmStart.ended
+    // What it printed last can arrive after its end.
+    await Promise.race([closed, delay(2000)])
     if (!complete && !running(npmStart)) expect(npmStart.child.signalCode).toBe('SIGINT')
     await nothingIsLeft(npmStart)
   })

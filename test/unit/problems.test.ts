@@ -64,22 +64,33 @@ describe('a problem says what the client can use', () => {
     return rest
   }
 
-  test.each<[() => Error, object]>([
-    [() => new MalformedJsonError('The text is not valid JSON.'), { detail: 'The text is not valid JSON.' }],
-    [() => new OrderNotFoundError(), { detail: 'There is no order with this id.' }],
+  test.each<[string, () => Error, object]>([
     [
+      'MalformedJsonError',
+      () => new MalformedJsonError('The text is not valid JSON.'),
+      { detail: 'The text is not valid JSON.' },
+    ],
+    ['OrderNotFoundError', () => new OrderNotFoundError(), { detail: 'There is no order with this id.' }],
+    [
+      'OrderConflictError',
       () => new OrderConflictError('a1'),
       {
         id: 'a1',
         detail: 'Another order already has the id a1, with other content. Use a new id for a new order.',
       },
     ],
-    [() => new BodyTooLargeError(), { detail: 'The body may be at most 32768 bytes long.' }],
     [
+      'BodyTooLargeError',
+      () => new BodyTooLargeError(),
+      { detail: 'The body may be at most 32768 bytes long.' },
+    ],
+    [
+      'UnsupportedEncodingError',
       () => new UnsupportedEncodingError(),
       { detail: 'The body must be sent as it is: without Content-Encoding, or with identity.' },
     ],
     [
+      'StorageUnavailableError',
       () => new StorageUnavailableError('a1', new Error('SECRET')),
       {
         id: 'a1',
@@ -88,10 +99,11 @@ describe('a problem says what the client can use', () => {
       },
     ],
     [
+      'InvalidOrderError',
       () => new InvalidOrderError([{ pointer: '/item', detail: 'is required', logged: 'something else' }]),
       { errors: [{ pointer: '/item', detail: 'is required' }] },
     ],
-  ])('%s', (make, expected) => {
+  ])('%s', (_, make, expected) => {
     expect(details(make())).toStrictEqual(expected)
   })
 })

@@ -231,6 +231,20 @@ describe('accept', () => {
     )
   })
 
+  it('finds its own write by reading when the response to it was lost', async () => {
+    const { records } = storage
+    const lossy = {
+      ...records,
+      create: async (record: OrderRecord) => {
+        await records.create(record)
+        return noAnswer()
+      },
+    }
+    expect(await serviceOver({ records: lossy }).accept({ ...widget, id: 'a1' })).toStrictEqual(
+      acceptedWidget,
+    )
+  })
+
   it('returns the processed record when the processor was faster', async () => {
     const fast = {
       ...storage.queues,
@@ -396,7 +410,14 @@ test('nor one that appears between a read and a write', async () => {
   await expect(racing.accept({ ...widget, id: 'a1' })).rejects.toThrow(TypeError)
   await service.accept({ ...widget, id: 'a2' })
   await expect(racing.place({ ...widget, id: 'a2' })).rejects.toThrow(TypeError)
-  expect([stored('a1')?.status, stored('a2')?.status]).toStrictEqual(['cancelled', 'cancelled'])
+  await service.accept({ ...widget, id: 'a3' })
+  const replacing = serviceOver({ records: { ...storage.records, replace: ({ id }) => cancelling(id) } })
+  await expect(replacing.place({ ...widget, id: 'a3' })).rejects.toThrow(TypeError)
+  expect(['a1', 'a2', 'a3'].map((id) => stored(id)?.status)).toStrictEqual([
+    'cancelled',
+    'cancelled',
+    'cancelled',
+  ])
 })
 
 describe('a record that cannot be read', () => {

@@ -4,7 +4,8 @@ import type { ProcessedOrder } from '../../src/orders/order.ts'
 import type { OrderStorage } from '../../src/orders/ports.ts'
 import { azureStorage, storageClients } from '../../src/storage/azure.ts'
 import { storageQueueMeter } from '../../src/storage/queueMeter.ts'
-import { storageOrderQueues } from '../../src/storage/queues.ts'
+import { storageAccess } from '../../src/storage/access.ts'
+import { queueService, storageOrderQueues } from '../../src/storage/queues.ts'
 import { tableOrderRecords } from '../../src/storage/tables.ts'
 import { startScriptedStorage, type ScriptedStorage } from '../support/scriptedStorage.ts'
 
@@ -37,6 +38,7 @@ const { id: _id, ...columns } = record
 const created = { status: 204, headers: { etag: 'e1' } }
 const missing = (errorCode: string) => ({ status: 404, errorCode })
 const busy = { status: 503, errorCode: 'ServerBusy' }
+const refused = { status: 403, errorCode: 'AuthorizationFailure' }
 const conflict = { status: 409, errorCode: 'EntityAlreadyExists' }
 
 describe('a record is read', () => {
@@ -57,6 +59,7 @@ describe('a record is read', () => {
   it.each([
     ['another 404', missing('AccountNotFound')],
     ['a 404 of something in between', { status: 404, body: '{}' }],
+    ['a 404 that says nothing', { status: 404, body: '' }],
     ['the code of a missing record with another status', { status: 400, errorCode: 'ResourceNotFound' }],
   ])('not as none after %s', async (_, response) => {
     server.script(response)
@@ -108,7 +111,7 @@ describe('a record is written', () => {
   it.each([
     ['exists', conflict],
     ['is missing', missing('ResourceNotFound')],
-    ['is in a table that cannot be reached', { status: 403, errorCode: 'AuthorizationFailure' }],
+    ['is in a table that cannot be reached', refused],
   ])('not, and nothing is created, when it %s: the cause is kept', async (_, response) => {
     server.script(response)
     expect(await storage.records.replace(record, 'e1')).toMatchObject({
@@ -119,7 +122,7 @@ describe('a record is written', () => {
   })
 
   it('not, when the table cannot be created', async () => {
-    server.script(missing('TableNotFound'), { status: 403, errorCode: 'AuthorizationFailure' })
+    server.script(missing('TableNotFound'), refused)
     expect(await storage.records.create(record)).toMatchObject({ written: false, cause: { statusCode: 403 } })
     expect(server.requests).toHaveLength(2)
   })
@@ -157,7 +160,7 @@ describe('a message is sent', () => {
   })
 
   it.each([
-    ['another error', { status: 403, errorCode: 'AuthorizationFailure' }],
+    ['another error', refused],
     ['another 404', missing('AccountNotFound')],
   ])('not, and nothing is created, after %s', async (_, response) => {
     server.script(response)
@@ -167,15 +170,24 @@ describe('a message is sent', () => {
 })
 
 describe('storage that is busy is asked three times in all', () => {
+  // Time enough for more.
+  const MILLISECONDS = 60_000
+
   it('for a record', async () => {
+    const { table } = await storageClients({ AzureWebJobsStorage: server.connectionString })
     server.script(busy)
-    await expect(storage.records.read('a1')).rejects.toMatchObject({ statusCode: 503 })
+    await expect(tableOrderRecords(table, MILLISECONDS).read('a1')).rejects.toMatchObject({ statusCode: 503 })
     expect(server.requests).toHaveLength(3)
   })
 
   it('for a queue', async () => {
+    const { queues } = await storageClients({ AzureWebJobsStorage: server.connectionString })
     server.script(busy)
-    await expect(storage.queues.send(Uint8Array.of(1))).rejects.toMatchObject({ statusCode: 503 })
+    await expect(
+      storageOrderQueues(queues, 1, MILLISECONDS).send(Uint8Array.of(1), 'a1'),
+    ).rejects.toMatchObject({
+      statusCode: 503,
+    })
     expect(server.requests).toHaveLength(3)
   })
 
@@ -187,9 +199,10 @@ describe('storage that is busy is asked three times in all', () => {
 
 describe('an operation that gets no response is given up', () => {
   it('by records and queues, when the time is up', async () => {
-    const clients = await storageClients({ AzureWebJobsStorage: server.connectionString })
+    const environment = { AzureWebJobsStorage: server.connectionString }
+    const clients = await storageClients(environment)
     const records = tableOrderRecords(clients.table, 50)
-    const queues = storageOrderQueues(clients.queues, 50)
+    const queues = storageOrderQueues(queueService(await storageAccess(environment)), 1, 50)
     server.script('hang')
     const aborted = { name: 'AbortError' }
     await expect(records.read('a1')).rejects.toMatchObject(aborted)
@@ -200,14 +213,17 @@ describe('an operation that gets no response is given up', () => {
   })
 
   it('also while the missing table or queue is created', async () => {
-    const clients = await storageClients({ AzureWebJobsStorage: server.connectionString })
+    const environment = { AzureWebJobsStorage: server.connectionString }
+    const clients = await storageClients(environment)
     server.script(missing('TableNotFound'), 'hang')
     expect(await tableOrderRecords(clients.table, 200).create(record)).toMatchObject({
       written: false,
       cause: { name: 'AbortError' },
     })
     server.script(missing('QueueNotFound'), 'hang')
-    await expect(storageOrderQueues(clients.queues, 200).send(Uint8Array.of(1))).rejects.toMatchObject({
+    await expect(
+      storageOrderQueues(queueService(await storageAccess(environment)), 1, 200).send(Uint8Array.of(1)),
+    ).rejects.toMatchObject({
       name: 'AbortError',
     })
   })
@@ -231,6 +247,13 @@ describe('the queues are measured', () => {
       )
       .join('')}</QueueMessagesList>`,
   })
+  const listed = (...names: readonly string[]) => ({
+    status: 200,
+    body: `<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Queues>${names
+      .map((name) => `<Queue><Name>${name}</Name></Queue>`)
+      .join('')}</Queues><NextMarker /></EnumerationResults>`,
+  })
+  const isList = (path: string) => path.includes('comp=list')
   const measured = async () => {
     const meter = await storageQueueMeter({ AzureWebJobsStorage: server.connectionString })
     return meter.measure()
@@ -238,6 +261,8 @@ describe('the queues are measured', () => {
 
   it('by their depth and the age of the oldest message that can be seen, by the clock of storage', async () => {
     server.respond(({ path }) => {
+      // A queue of another app is none of ours.
+      if (isList(path)) return listed('orders', 'orders-1', 'orders-1-poison', 'orders-32', 'orders-new')
       if (path.includes('/orders?')) return depth(3)
       if (path.includes('/orders/'))
         return peeked('Fri, 02 Jan 2026 12:00:20 GMT', 'Fri, 02 Jan 2026 12:00:10 GMT')
@@ -245,33 +270,56 @@ describe('the queues are measured', () => {
     })
     expect(await measured()).toStrictEqual([
       { queue: 'orders', depth: 3, oldestSeconds: 20 },
+      { queue: 'orders-1', depth: 0 },
       { queue: 'orders-poison', depth: 0 },
+      { queue: 'orders-1-poison', depth: 0 },
     ])
-    expect(sent().toSorted()).toStrictEqual([
-      'GET orders-poison/messages?peekonly=true&numofmessages=32&timeout=2',
-      'GET orders-poison?comp=metadata&timeout=2',
-      'GET orders/messages?peekonly=true&numofmessages=32&timeout=2',
-      'GET orders?comp=metadata&timeout=2',
-    ])
+    expect(sent()[0]).toBe('GET /devstoreaccount1?comp=list&prefix=orders&timeout=2')
+    expect(sent()).toEqual(
+      expect.arrayContaining([
+        'GET orders/messages?peekonly=true&numofmessages=32&timeout=2',
+        'GET orders?comp=metadata&timeout=2',
+      ]),
+    )
+    expect(sent()).toHaveLength(9)
   })
 
   it('with no age below zero, when the clocks of storage differ', async () => {
     server.respond(({ path }) =>
-      path.includes('messages') ? peeked('Fri, 02 Jan 2026 12:00:31 GMT') : depth(1),
+      isList(path)
+        ? listed()
+        : path.includes('messages')
+          ? peeked('Fri, 02 Jan 2026 12:00:31 GMT')
+          : depth(1),
     )
     expect(await measured()).toContainEqual({ queue: 'orders', depth: 1, oldestSeconds: 0 })
   })
 
+  it.each(['comp=list', 'comp=metadata', 'peekonly'])(
+    'not at all, when there is no response to %s',
+    async (part) => {
+      server.respond(({ path }) => {
+        if (path.includes(part)) return 'hang'
+        return isList(path) ? listed() : path.includes('messages') ? peeked() : depth(0)
+      })
+      await expect(measured()).rejects.toMatchObject({ name: 'AbortError' })
+    },
+  )
+
   it('as empty while they are not there', async () => {
-    server.script(missing('QueueNotFound'))
+    server.script(listed(), missing('QueueNotFound'))
     expect(await measured()).toStrictEqual([
       { queue: 'orders', depth: 0 },
       { queue: 'orders-poison', depth: 0 },
     ])
   })
 
-  it('not at all, when storage refuses', async () => {
-    server.script({ status: 403, errorCode: 'AuthorizationFailure' })
-    await expect(measured()).rejects.toMatchObject({ statusCode: 403 })
+  it.each([
+    ['to list them', [refused]],
+    ['to read them', [listed(), refused]],
+    ['to read them, as if there were none', [listed(), missing('AccountNotFound')]],
+  ])('not at all, when storage refuses %s', async (_, responses) => {
+    server.script(...responses)
+    await expect(measured()).rejects.toMatchObject({ statusCode: responses.at(-1)?.status })
   })
 })

@@ -14,11 +14,7 @@ export async function packageSize(
   const names: string[] = []
   for (const name of PACKAGE_FILES) {
     if ((await stat(path.join(folder, name))).isFile()) names.push(name)
-    else {
-      const entries = await readdir(path.join(folder, name), { recursive: true, withFileTypes: true })
-      const files = entries.filter((entry) => entry.isFile())
-      names.push(...files.map((file) => path.relative(folder, path.join(file.parentPath, file.name))))
-    }
+    else names.push(...(await filesBelow(folder, name)))
   }
   let bytes = END_BYTES
   for (const name of names) {
@@ -26,4 +22,11 @@ export async function packageSize(
     bytes += deflateRawSync(data, { level: 9 }).length + ENTRY_BYTES + 2 * Buffer.byteLength(name)
   }
   return { files: names.length, bytes }
+}
+
+async function filesBelow(folder: string, name: string): Promise<readonly string[]> {
+  const entries = await readdir(path.join(folder, name), { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
 }

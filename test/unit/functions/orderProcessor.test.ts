@@ -82,6 +82,7 @@ test.each<[string, Record<string, unknown>]>([
   ['an id that is no text', { id: 7, dequeueCount: 1 }],
   ['an id that is undefined', { id: undefined, dequeueCount: undefined }],
   ['an id that no order can have', { id: '../x', dequeueCount: 'many' }],
+  ['a count of no delivery', { id: '', dequeueCount: 0 }],
 ])(
   'a delivery without a message id is an order under a new id, each time: %s',
   async (_, triggerMetadata) => {
