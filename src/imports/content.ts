@@ -89,7 +89,7 @@ async function* gunzip(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   } catch (error) {
     // https://nodejs.org/api/zlib.html#error-codes-and-return-values
     const { code } = error as NodeJS.ErrnoException
-    if (code === undefined || !code.startsWith('Z_')) throw error
+    if (!code?.startsWith('Z_')) throw error
     throw new FileFault(
       code === 'Z_BUF_ERROR'
         ? 'The file is cut off: its gzip data has no end. Upload it again.'

@@ -18,7 +18,7 @@ const isWhiteSpace = (byte: number) => byte === 0x20 || byte === 0x09 || byte ==
  * @throws FileFault when it is no array, or where it is no longer clear what belongs to which element
  */
 export async function* jsonArrayRecords(pieces: AsyncIterable<Buffer>): AsyncGenerator<FileRecord> {
-  let state: 'before' | 'elements' | 'after' = 'before'
+  let state = 'before' as 'before' | 'elements' | 'after'
   /** The element that is being read. */
   let line = 1
   let kept: Buffer[] = []

@@ -49,8 +49,14 @@ function memory(): Behind {
   const files = memoryFiles()
   return {
     files,
-    put: (name, content) => Promise.resolve(files.put(name, content)),
-    remove: (name) => Promise.resolve(files.remove(name)),
+    put: (name, content) => {
+      files.put(name, content)
+      return Promise.resolve()
+    },
+    remove: (name) => {
+      files.remove(name)
+      return Promise.resolve()
+    },
     report: (name) => Promise.resolve(files.reports.get(name)),
   }
 }

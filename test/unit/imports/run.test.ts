@@ -137,7 +137,8 @@ describe('storage that does not respond', () => {
 test('a record that cannot be read keeps no other line waiting', async () => {
   const fixture = importFixture()
   const { storage } = fixture
-  const read = storage.records.read
+  const { records } = storage
+  const read = records.read.bind(records)
   Object.assign(storage.records, {
     create: () => Promise.resolve({ written: false, cause: new Error('exists') }),
     read: (id: string) =>
