@@ -3,7 +3,7 @@ import { settingValues } from '../settings.ts'
 /** App setting: how many lines of a file are on their way at a time. */
 export const IMPORT_CONCURRENCY = 'IMPORT_CONCURRENCY'
 
-/** Measured: docs/performance.md, "Files of orders". */
+/** As many as one instance takes from the queue at a time (host.json: `batchSize` and `newBatchThreshold`). Other numbers are not measured. */
 const DEFAULT = 32
 const MAX = 256
 
