@@ -106,7 +106,7 @@ describe('reading a description', () => {
 
   it('shows the fields of nested objects, arrays of objects, alternatives and maps', async () => {
     await operation('Add a book').getByText('Fields and examples').click()
-    const fields = await operation('Add a book').locator('form details').innerText()
+    const fields = await operation('Add a book').locator('form details[open]').innerText()
     const lines = fields.split('\n').map((line) => line.trim())
     for (const line of [
       'title string, 1 to 200 characters',
