@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
 import { ENDINGS, formatOf } from '../src/imports/format.ts'
 import { reportNames, type ImportReport } from '../src/imports/report.ts'
@@ -10,6 +9,7 @@ import { storageAccess } from '../src/storage/access.ts'
 import { StorageSettingsError } from '../src/storage/settingsError.ts'
 import { importContainers, type ImportContainers } from '../src/storage/importFiles.ts'
 import { printable } from './poison/printable.ts'
+import { parseCommandLine, runCommand, UsageError } from './commandLine.ts'
 import { storageSettings, SettingsFileError } from './settings.ts'
 
 const USAGE = `npm run import -- FILE…                 uploads files of orders, waits, and prints what became of their lines
@@ -31,11 +31,6 @@ class ImportCommandError extends Error {
   override readonly name = 'ImportCommandError'
 }
 
-/** The command line can't be understood. */
-class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
-
 interface Upload {
   /** A path, or `-` for standard input. */
   readonly source: string
@@ -49,21 +44,12 @@ interface CommandLine {
 }
 
 function readCommandLine(): CommandLine | 'help' {
-  let parsed
-  try {
-    parsed = parseArgs({
-      allowPositionals: true,
-      options: {
-        name: { type: 'string' },
-        'no-wait': { type: 'boolean', default: false },
-        timeout: { type: 'string', default: '1800' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-  const { values, positionals } = parsed
+  const { values, positionals } = parseCommandLine({
+    name: { type: 'string' },
+    'no-wait': { type: 'boolean', default: false },
+    timeout: { type: 'string', default: '1800' },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
   if (values.help) return 'help'
   if (positionals.length === 0) throw new UsageError('Name at least one file.')
   if (values.name !== undefined && positionals.length > 1) throw new UsageError('--name is for one file.')
@@ -203,14 +189,10 @@ async function run({ uploads, wait, timeoutMs }: CommandLine): Promise<void> {
   if (reports.some(({ complete, refused }) => !complete || refused > 0)) process.exitCode = 1
 }
 
-try {
-  const read = readCommandLine()
-  if (read === 'help') console.log(USAGE)
-  else await run(read)
-} catch (error) {
-  const known = [ImportCommandError, SettingsFileError, StorageSettingsError]
-  if (error instanceof UsageError) console.error(`${error.message}\n\n${USAGE}`)
-  else if (known.some((kind) => error instanceof kind)) console.error((error as Error).message)
-  else console.error(error)
-  process.exitCode = 1
-}
+const succeeded = await runCommand(
+  USAGE,
+  [ImportCommandError, SettingsFileError, StorageSettingsError],
+  readCommandLine,
+  run,
+)
+if (!succeeded) process.exitCode = 1

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
 import { storageClients } from '../src/storage/azure.ts'
 import { StorageSettingsError } from '../src/storage/settingsError.ts'
@@ -6,6 +5,7 @@ import { exportOrders } from './orders/export.ts'
 import { restoreOrders } from './orders/restore.ts'
 import { OrdersCommandError, type Work } from './orders/work.ts'
 import { StorageTroubleError } from './poison/storageCall.ts'
+import { parseCommandLine, runCommand, UsageError } from './commandLine.ts'
 import { storageSettings, SettingsFileError } from './settings.ts'
 
 const USAGE = `npm run orders -- export FILE     writes every order record to a file, a line of JSON each
@@ -19,11 +19,6 @@ Both can be killed and run again. "export" goes on where FILE.part ends, and ren
 nothing that is there: a processed record never changes, an accepted one becomes processed if the file has it so. What it
 refuses is listed, and its exit code is then 1.`
 
-/** The command line can't be understood. */
-class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
-
 interface CommandLine {
   readonly command: 'export' | 'restore'
   readonly file: string
@@ -31,19 +26,10 @@ interface CommandLine {
 }
 
 function readCommandLine(): CommandLine | 'help' {
-  let parsed
-  try {
-    parsed = parseArgs({
-      allowPositionals: true,
-      options: {
-        page: { type: 'string', default: '1000' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-  const { values, positionals } = parsed
+  const { values, positionals } = parseCommandLine({
+    page: { type: 'string', default: '1000' },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
   if (values.help) return 'help'
   const [command, file, ...rest] = positionals
   if (command !== 'export' && command !== 'restore') {
@@ -106,14 +92,10 @@ async function run({ command, file, pageSize }: CommandLine): Promise<void> {
   }
 }
 
-try {
-  const read = readCommandLine()
-  if (read === 'help') console.log(USAGE)
-  else await run(read)
-} catch (error) {
-  const known = [OrdersCommandError, StorageTroubleError, SettingsFileError, StorageSettingsError]
-  if (error instanceof UsageError) console.error(`${error.message}\n\n${USAGE}`)
-  else if (known.some((kind) => error instanceof kind)) console.error((error as Error).message)
-  else console.error(error)
-  process.exitCode ??= 1
-}
+const succeeded = await runCommand(
+  USAGE,
+  [OrdersCommandError, StorageTroubleError, SettingsFileError, StorageSettingsError],
+  readCommandLine,
+  run,
+)
+if (!succeeded) process.exitCode ??= 1

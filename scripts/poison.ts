@@ -1,11 +1,11 @@
 import { createInterface } from 'node:readline/promises'
-import { parseArgs } from 'node:util'
 import { storageClients } from '../src/storage/azure.ts'
 import { StorageSettingsError } from '../src/storage/settingsError.ts'
 import { drop, keep, list, redrive, type Work } from './poison/commands.ts'
 import type { Selection } from './poison/selection.ts'
 import { PoisonCommandError } from './poison/session.ts'
 import { StorageTroubleError } from './poison/storageCall.ts'
+import { parseCommandLine, runCommand, UsageError } from './commandLine.ts'
 import { SettingsFileError, storageSettings } from './settings.ts'
 
 const USAGE = `npm run poison -- list [--json] [--full]      shows every message of orders-poison, and why it is there
@@ -36,11 +36,6 @@ const COMMANDS = {
 } as const
 type Command = keyof typeof COMMANDS
 
-/** The command line can't be understood. */
-class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
-
 interface Options {
   readonly id?: string
   readonly all: boolean
@@ -54,27 +49,18 @@ interface Options {
 }
 
 function readCommandLine(): 'help' | { readonly command: Command; readonly options: Options } {
-  let parsed
-  try {
-    parsed = parseArgs({
-      allowPositionals: true,
-      options: {
-        id: { type: 'string' },
-        all: { type: 'boolean' },
-        fixed: { type: 'boolean' },
-        'as-new': { type: 'boolean' },
-        json: { type: 'boolean' },
-        full: { type: 'boolean' },
-        force: { type: 'boolean' },
-        yes: { type: 'boolean', short: 'y' },
-        hold: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-  const { values, positionals } = parsed
+  const { values, positionals } = parseCommandLine({
+    id: { type: 'string' },
+    all: { type: 'boolean' },
+    fixed: { type: 'boolean' },
+    'as-new': { type: 'boolean' },
+    json: { type: 'boolean' },
+    full: { type: 'boolean' },
+    force: { type: 'boolean' },
+    yes: { type: 'boolean', short: 'y' },
+    hold: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  })
   if (values.help === true) return 'help'
   const [command, ...rest] = positionals
   if (command === undefined) throw new UsageError(`Say what to do: ${Object.keys(COMMANDS).join(', ')}.`)
@@ -156,14 +142,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
 })
 
-try {
-  const read = readCommandLine()
-  if (read === 'help') console.log(USAGE)
-  else await run(read.command, read.options)
-} catch (error) {
-  const known = [PoisonCommandError, StorageTroubleError, SettingsFileError, StorageSettingsError]
-  if (error instanceof UsageError) console.error(`${error.message}\n\n${USAGE}`)
-  else if (known.some((kind) => error instanceof kind)) console.error((error as Error).message)
-  else console.error(error)
-  process.exitCode = 1
-}
+const succeeded = await runCommand(
+  USAGE,
+  [PoisonCommandError, StorageTroubleError, SettingsFileError, StorageSettingsError],
+  readCommandLine,
+  ({ command, options }) => run(command, options),
+)
+if (!succeeded) process.exitCode = 1

@@ -11,6 +11,7 @@ import { tableKeyFault, tableNameFault } from '../storage/names.ts'
 import { tableClient } from '../storage/tables.ts'
 import { warnOfInvalidName } from './name-warning.ts'
 import { resolveFilter } from './table-filter.ts'
+import { jsonIn } from '../json-text.ts'
 
 /**
  * Table input and output:
@@ -179,12 +180,7 @@ interface Row {
 }
 
 function entitiesOf(value: TypedData): readonly JsonObject[] {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(value.json ?? value.string ?? Buffer.from(value.bytes ?? []).toString('utf8'))
-  } catch {
-    parsed = undefined
-  }
+  const parsed = jsonIn(value.json ?? value.string ?? value.bytes ?? '')
   const all: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed]
   const entities = all.filter((entity) => entity !== null)
   if (!entities.every(isObject)) {

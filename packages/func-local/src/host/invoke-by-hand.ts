@@ -7,6 +7,7 @@ import type { LogLevel, RpcException, TypedData } from '../protocol.ts'
 import type { EventByHand } from '../http/request.ts'
 import type { HandRequest } from '../registry.ts'
 import { bytesOf } from '../bindings/captured.ts'
+import { jsonIn } from '../json-text.ts'
 
 /** What a call by hand says besides its data. */
 export interface InvokeOptions {
@@ -241,9 +242,6 @@ function shownValue(value: TypedData): ShownValue {
 function shown(bytes: Buffer): ShownValue {
   if (!isUtf8(bytes)) return { kind: 'bytes', base64: bytes.toString('base64') }
   const text = bytes.toString('utf8')
-  try {
-    return { kind: 'json', value: JSON.parse(text) as unknown }
-  } catch {
-    return { kind: 'text', value: text }
-  }
+  const value = jsonIn(text)
+  return value === undefined ? { kind: 'text', value: text } : { kind: 'json', value }
 }

@@ -12,6 +12,7 @@ import { INVOKE_PATH } from './invoke-path.ts'
 import { readJsonRequest } from './json-request.ts'
 import { writeStatus } from './response.ts'
 import type { HostRoute } from './server.ts'
+import { jsonIn } from '../json-text.ts'
 
 /** What the host's own endpoints need. */
 export interface AdminOptions {
@@ -197,12 +198,7 @@ async function run(
 
 /** `{"input": "text"}`, the name case-insensitive; a number or boolean is its text, and `null` is no input. */
 function inputOf(body: Buffer): { readonly input: string | undefined } | undefined {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(body.toString('utf8'))
-  } catch {
-    return undefined
-  }
+  const parsed = jsonIn(body)
   if (!isObject(parsed)) return undefined
   const input = Object.entries(parsed).find(([name]) => name.toLowerCase() === 'input')?.[1]
   if (input === undefined || input === null) return { input: undefined }

@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { BodyTooLargeError, readBody } from './request.ts'
+import { BodyTooLargeError, DEFAULT_BODY_LIMIT, readBody } from './request.ts'
 import { isForeign } from './request-origin.ts'
 import { writeStatus } from './response.ts'
 
 const FORBIDDEN = 403
 const TOO_LARGE = 413
 const UNSUPPORTED_TYPE = 415
-const BODY_LIMIT = 104_857_600
 
 /**
  * Reads the body of a request that runs something in this host; `undefined` when it did not come or is refused, and the client
@@ -27,8 +26,16 @@ export async function readJsonRequest(
     writeStatus(response, refused)
     return undefined
   }
+  return await readWholeBody(request, response)
+}
+
+/** Reads a body; `undefined` when it did not come or is too large, and the client has been told so. */
+export async function readWholeBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Buffer | undefined> {
   try {
-    return await readBody(request, BODY_LIMIT)
+    return await readBody(request, DEFAULT_BODY_LIMIT)
   } catch (error) {
     if (error instanceof BodyTooLargeError) writeStatus(response, TOO_LARGE)
     return undefined

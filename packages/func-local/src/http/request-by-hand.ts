@@ -2,6 +2,7 @@ import { isObject } from '../config/json-file.ts'
 import { BindingError } from '../host/function.ts'
 import type { HandRequest, HttpEndpoint } from '../registry.ts'
 import { parseRoute, type RouteParameter } from './route-template.ts'
+import { jsonIn } from '../json-text.ts'
 
 /** A request as a caller by hand describes it; everything may be left out. */
 interface DescribedRequest {
@@ -67,19 +68,14 @@ export function requestByHand(endpoint: HttpEndpoint, data: Buffer): HandRequest
       value,
     ]),
   )
-  if (body.length > 0 && headers['content-type'] === undefined && isJson(body))
+  if (body.length > 0 && headers['content-type'] === undefined && jsonIn(body) !== undefined)
     headers['content-type'] = 'application/json'
   return { method, path: query === '' ? found.path : `${found.path}?${query}`, headers, body }
 }
 
 function describedIn(data: Buffer): DescribedRequest | undefined {
   if (data.length === 0) return {}
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(data.toString('utf8'))
-  } catch {
-    return undefined
-  }
+  const parsed = jsonIn(data)
   if (!isObject(parsed)) return undefined
   const keys = Object.keys(parsed)
   return keys.length > 0 && keys.every((key) => KEYS.includes(key)) ? parsed : undefined
@@ -152,13 +148,4 @@ function samplePath(
   return endpoint.match(decodeURIComponent(path.replaceAll(/%2f/gi, '%252F'))) === undefined
     ? undefined
     : { path, values }
-}
-
-function isJson(body: Buffer): boolean {
-  try {
-    JSON.parse(body.toString('utf8'))
-    return true
-  } catch {
-    return false
-  }
 }

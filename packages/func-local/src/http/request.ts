@@ -3,6 +3,9 @@ import type { NullableString, RpcHttp } from '../protocol.ts'
 import type { TriggerEvent } from '../registry.ts'
 import { queryOf, shownPath, type RequestTarget } from './request-target.ts'
 
+/** Most bytes of a body where no setting says another limit. */
+export const DEFAULT_BODY_LIMIT = 104_857_600
+
 /** The request's body is larger than the limit. */
 export class BodyTooLargeError extends Error {}
 

@@ -5,10 +5,11 @@ import type { Log } from '../host/log.ts'
 import type { WebhookOutcome } from '../registry.ts'
 import { durableCall } from './durable-webhook.ts'
 import type { Keys } from './keys.ts'
-import { BodyTooLargeError, readBody, RequestAbortedError } from './request.ts'
+import { readWholeBody } from './json-request.ts'
 import { isForeign } from './request-origin.ts'
 import { queryOf, type RequestTarget } from './request-target.ts'
 import { writeStatus } from './response.ts'
+import { jsonIn } from '../json-text.ts'
 
 /** What the webhooks of extensions need. */
 export interface WebhookOptions {
@@ -24,12 +25,10 @@ const STATUS = {
   unauthorized: 401,
   forbidden: 403,
   notFound: 404,
-  tooLarge: 413,
   internalError: 500,
 } as const
 const PREFIX = '/runtime/webhooks/'
 const METHODS = ['GET', 'POST', 'DELETE', 'OPTIONS']
-const BODY_LIMIT = 104_857_600
 const EVENT_GRID = 'eventgrid'
 const BLOBS = 'blobs'
 const DURABLE = 'durabletask'
@@ -61,14 +60,8 @@ export async function handleWebhook(
     writeStatus(response, refusal)
     return
   }
-  let body: Buffer
-  try {
-    body = await readBody(request, BODY_LIMIT)
-  } catch (error) {
-    if (error instanceof BodyTooLargeError) writeStatus(response, STATUS.tooLarge)
-    else if (!(error instanceof RequestAbortedError)) throw error
-    return
-  }
+  const body = await readWholeBody(request, response)
+  if (body === undefined) return
   if (kind === DURABLE) {
     const { functions } = await generation()
     const answer = durableCall(request, rest.filter(Boolean), body, functions, log)
@@ -136,12 +129,7 @@ function refusalOf(kind: string, request: IncomingMessage, keys: Keys | undefine
 }
 
 function eventsIn(body: Buffer): readonly unknown[] | undefined {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(body.toString('utf8'))
-  } catch {
-    return undefined
-  }
+  const parsed = jsonIn(body)
   if (Array.isArray(parsed)) return parsed as readonly unknown[]
   return isObject(parsed) ? [parsed] : undefined
 }
@@ -149,14 +137,8 @@ function eventsIn(body: Buffer): readonly unknown[] | undefined {
 /** In a CloudEvent the data is a text that holds JSON. */
 function validationCode(event: unknown): string | undefined {
   if (!isObject(event)) return undefined
-  let data = event['data']
-  if (typeof data === 'string') {
-    try {
-      data = JSON.parse(data) as unknown
-    } catch {
-      return undefined
-    }
-  }
+  const given = event['data']
+  const data = typeof given === 'string' ? jsonIn(given) : given
   const code = isObject(data) ? data['validationCode'] : undefined
   return typeof code === 'string' ? code : undefined
 }

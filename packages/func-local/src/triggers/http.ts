@@ -15,6 +15,7 @@ import { traceContext } from '../host/trace-context.ts'
 import { customHeaders, routePrefix } from '../http/http-options.ts'
 import {
   BodyTooLargeError,
+  DEFAULT_BODY_LIMIT,
   readBody,
   RequestAbortedError,
   toRpcHttp,
@@ -28,11 +29,11 @@ import { RouteTemplateError, withoutPrefix } from '../http/route-template.ts'
 import { streamCall } from '../http/stream-proxy.ts'
 import type { TypedData } from '../protocol.ts'
 import type { BoundEndpoint, HttpEndpoint, TriggerContext, TriggerEvent, TriggerType } from '../registry.ts'
+import { jsonIn } from '../json-text.ts'
 
 /** The line the real host logs for HTTP calls and calls of the admin API. */
 export const CALLED_VIA_HOST = 'This function was programmatically called via the host APIs.'
 
-const DEFAULT_BODY_LIMIT = 104_857_600
 const RESERVED = ['admin', 'runtime']
 const TOO_MANY_REQUESTS = 429
 const PAYLOAD_TOO_LARGE = 413
@@ -331,13 +332,8 @@ function merged<T>(sources: readonly ReadonlyMap<string, T>[]): ReadonlyMap<stri
 
 /** The top-level properties of a JSON body, whatever its content type says. */
 function propertiesOf(body: Buffer | undefined): ReadonlyMap<string, unknown> {
-  if (body === undefined || body.length === 0) return new Map()
-  try {
-    const parsed: unknown = JSON.parse(body.toString('utf8'))
-    return new Map(isObject(parsed) ? Object.entries(parsed) : [])
-  } catch {
-    return new Map()
-  }
+  const parsed = body && jsonIn(body)
+  return new Map(isObject(parsed) ? Object.entries(parsed) : [])
 }
 
 /** Of them the scalar ones, as the text that .NET writes. */

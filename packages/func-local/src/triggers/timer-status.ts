@@ -5,6 +5,7 @@ import { HOST_CONTAINER } from '../storage/blobs.ts'
 import { isCode, statusOf } from '../storage/errors.ts'
 import type { Schedule } from './timer-schedule.ts'
 import type { TimeZone } from './timer-zone.ts'
+import { jsonIn } from '../json-text.ts'
 
 /** What is known of a timer's occurrences; `undefined` where there was none yet. */
 export interface ScheduleStatus {
@@ -65,12 +66,7 @@ export function createStatusStore(
 }
 
 function parse(text: string): ScheduleStatus | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  const value = jsonIn(text)
   if (!isObject(value)) return undefined
   const read = (key: string): number | undefined => {
     const found = value[key]

@@ -4,6 +4,7 @@ import { BindingError } from '../../host/function.ts'
 import { jsonOf } from './hand-data.ts'
 import type { OnCallEvent, OnCallKind } from './on-call-kind.ts'
 import { SAMPLE_MESSAGE } from './sample.ts'
+import { jsonIn } from '../../json-text.ts'
 
 /*
  * Durable Functions without their engine: an activity and an entity's operation run whole, an orchestrator runs to where it
@@ -15,12 +16,7 @@ const PACKAGES = ['durable-functions']
 /** Text that is no JSON is a JSON text. */
 function inputOf(data: Buffer): string {
   const text = data.toString('utf8')
-  try {
-    JSON.parse(text)
-    return text
-  } catch {
-    return JSON.stringify(text)
-  }
+  return jsonIn(text) === undefined ? JSON.stringify(text) : text
 }
 
 /**

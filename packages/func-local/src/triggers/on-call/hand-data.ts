@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { BindingError, isBinary, propertyOf, type NamedBinding } from '../../host/function.ts'
 import type { TypedData } from '../../protocol.ts'
+import { jsonIn } from '../../json-text.ts'
 
 /** Reads data as JSON. @throws {BindingError} when it is none. */
 export function jsonOf(data: Buffer, what: string): unknown {
@@ -29,12 +30,7 @@ export function isMany(trigger: NamedBinding): boolean {
  */
 export function messagesOf(data: Buffer, trigger: NamedBinding): readonly Buffer[] {
   if (!isMany(trigger) || !isUtf8(data)) return [data]
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(data.toString('utf8'))
-  } catch {
-    return [data]
-  }
+  const parsed = jsonIn(data)
   if (!Array.isArray(parsed)) return [data]
   return parsed.map((element: unknown) =>
     Buffer.from(typeof element === 'string' ? element : JSON.stringify(element)),

@@ -2,6 +2,7 @@ import { isObject } from '../../config/json-file.ts'
 import { BindingError, textOf, type NamedBinding } from '../../host/function.ts'
 import { jsonOf, metadataOf } from './hand-data.ts'
 import type { OnCallEvent, OnCallKind } from './on-call-kind.ts'
+import { jsonIn } from '../../json-text.ts'
 
 /** A property of a tool, or an argument of a prompt, as the app registered it. */
 interface Declared {
@@ -94,12 +95,6 @@ function sampleOf(type: string): unknown {
 
 /** Declarations reach the host as JSON text. */
 function declared(trigger: NamedBinding, property: string): readonly Declared[] {
-  const given = textOf(trigger, property)
-  if (given === undefined) return []
-  try {
-    const parsed: unknown = JSON.parse(given)
-    return Array.isArray(parsed) ? parsed.filter(isObject) : []
-  } catch {
-    return []
-  }
+  const parsed = jsonIn(textOf(trigger, property) ?? '')
+  return Array.isArray(parsed) ? parsed.filter(isObject) : []
 }

@@ -8,6 +8,7 @@ import { isMany, messageData, messagesOf, metadataOf, sampleFor } from './hand-d
 import type { OnCallEvent, OnCallKind } from './on-call-kind.ts'
 import { SAMPLE_MESSAGE } from './sample.ts'
 import { receivedMessage } from './service-bus-message.ts'
+import { jsonIn } from '../../json-text.ts'
 
 const SECOND_MESSAGE = '{"id":"2","name":"sample"}'
 const samples = (trigger: NamedBinding): string => sampleFor(trigger, [SAMPLE_MESSAGE, SECOND_MESSAGE])
@@ -146,7 +147,7 @@ export const kafka: OnCallKind = {
 }
 
 function kafkaRecord(text: string, index: number, trigger: NamedBinding): unknown {
-  const given = parsed(text)
+  const given = jsonIn(text)
   if (isObject(given) && 'Value' in given) return given
   return {
     Offset: index,
@@ -186,7 +187,7 @@ export const signalR: OnCallKind = {
   connectionProperty: 'connectionStringSetting',
   sample: () => '["sample"]',
   event: (data, { trigger }) => {
-    const given = parsed(data.toString('utf8'))
+    const given = jsonIn(data)
     if (given === undefined)
       throw new BindingError('its data must be the arguments of the method, a JSON array.')
     const context =
@@ -206,12 +207,4 @@ export const signalR: OnCallKind = {
           }
     return eventOf(trigger, [Buffer.from(JSON.stringify(context))], { ...context })
   },
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

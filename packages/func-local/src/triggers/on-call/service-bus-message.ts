@@ -1,4 +1,5 @@
 import type { ModelBindingData } from '../../protocol.ts'
+import { jsonIn } from '../../json-text.ts'
 
 /** What a received message says of itself, besides its body. */
 export interface MessageFacts {
@@ -43,7 +44,7 @@ const NULL = Buffer.from([0x40])
 const SECTION = { header: 0x70, messageAnnotations: 0x72, properties: 0x73, data: 0x75 }
 
 function amqpMessage(body: Buffer, { messageId, enqueued, sequence }: MessageFacts): Buffer {
-  const contentType = isJson(body) ? symbol('application/json') : NULL
+  const contentType = jsonIn(body) !== undefined ? symbol('application/json') : NULL
   return Buffer.concat([
     // durable, priority, ttl, first-acquirer, delivery-count
     section(SECTION.header, list([NULL, NULL, NULL, NULL, uint(0)])),
@@ -113,13 +114,4 @@ function bits64(constructor: number, value: number): Buffer {
   bytes.writeUInt8(constructor)
   bytes.writeBigInt64BE(BigInt(value), 1)
   return bytes
-}
-
-function isJson(body: Buffer): boolean {
-  try {
-    JSON.parse(body.toString('utf8'))
-    return true
-  } catch {
-    return false
-  }
 }
