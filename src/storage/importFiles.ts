@@ -15,7 +15,7 @@ import {
 import { storageAccess, type StorageAccess } from './access.ts'
 import { StorageSettingsError } from './settingsError.ts'
 import { IMPORT_REPORTS_CONTAINER, IMPORTS_CONTAINER, STORAGE_CONNECTION } from './names.ts'
-import { RETRIES, withinTime } from './timeout.ts'
+import { QUEUE_AND_BLOB_RETRIES, withinTime } from './timeout.ts'
 
 /** Bytes that are fetched, or sent, at a time. */
 const BLOCK_BYTES = 4 * 1024 * 1024
@@ -41,13 +41,7 @@ export function importContainers(access: StorageAccess): ImportContainers {
 }
 
 function containerClient(access: StorageAccess, name: string): ContainerClient {
-  const options: StoragePipelineOptions = {
-    retryOptions: {
-      maxTries: 1 + RETRIES.count,
-      retryDelayInMs: RETRIES.firstDelayMs,
-      maxRetryDelayInMs: RETRIES.maxDelayMs,
-    },
-  }
+  const options: StoragePipelineOptions = { retryOptions: QUEUE_AND_BLOB_RETRIES }
   if (access.kind === 'connectionString') return new ContainerClient(access.connectionString, name, options)
   if (access.blobServiceUri === undefined) {
     throw new StorageSettingsError(

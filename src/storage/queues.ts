@@ -8,17 +8,12 @@ import {
 import type { OrderQueues } from '../orders/ports.ts'
 import type { StorageAccess } from './access.ts'
 import { numberedQueues, ORDERS_QUEUE, POISON_QUEUE } from './names.ts'
-import { OPERATION_TIMEOUT_MS, RETRIES, withinTime } from './timeout.ts'
+import { OPERATION_TIMEOUT_MS, QUEUE_AND_BLOB_RETRIES, withinTime } from './timeout.ts'
 
 /** Makes the client of the account's queues. Nothing is sent yet. */
 export function queueService(access: StorageAccess): QueueServiceClient {
   const options: StoragePipelineOptions = {
-    retryOptions: {
-      maxTries: 1 + RETRIES.count,
-      tryTimeoutInMs: OPERATION_TIMEOUT_MS,
-      retryDelayInMs: RETRIES.firstDelayMs,
-      maxRetryDelayInMs: RETRIES.maxDelayMs,
-    },
+    retryOptions: { ...QUEUE_AND_BLOB_RETRIES, tryTimeoutInMs: OPERATION_TIMEOUT_MS },
   }
   return access.kind === 'identity'
     ? new QueueServiceClient(access.queueServiceUri, access.credential, options)

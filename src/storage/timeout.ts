@@ -7,6 +7,13 @@ export const OPERATION_TIMEOUT_MS = 2000
 /** Retries of one operation by the client library, within the operation's time. */
 export const RETRIES = { count: 2, firstDelayMs: 100, maxDelayMs: 400 }
 
+/** The same, as the clients of queues and blobs take it. */
+export const QUEUE_AND_BLOB_RETRIES = {
+  maxTries: 1 + RETRIES.count,
+  retryDelayInMs: RETRIES.firstDelayMs,
+  maxRetryDelayInMs: RETRIES.maxDelayMs,
+}
+
 /**
  * Runs one storage operation with a signal that ends it when its time is up.
  *

@@ -54,6 +54,18 @@ const stored = (id: string) => storage.table.get(id)?.record
 const outage = new Error('connect ECONNREFUSED')
 const noAnswer = () => Promise.resolve({ written: false, cause: outage } as const)
 
+/** Storage that creates records, and whose responses to that are lost. */
+function withLostCreations() {
+  const { records } = storage
+  return {
+    ...records,
+    create: async (record: OrderRecord) => {
+      await records.create(record)
+      return noAnswer()
+    },
+  }
+}
+
 describe('greet', () => {
   it('greets everyone', () => {
     expect(service.greet()).toBe('Hello from Azure Functions!')
@@ -128,15 +140,7 @@ describe('place', () => {
   })
 
   it('finds its own write by reading when the response to it was lost', async () => {
-    const { records } = storage
-    const lossy = {
-      ...records,
-      create: async (record: OrderRecord) => {
-        await records.create(record)
-        return noAnswer()
-      },
-    }
-    expect(await serviceOver({ records: lossy }).place({ ...widget, id: 'a1' })).toStrictEqual(
+    expect(await serviceOver({ records: withLostCreations() }).place({ ...widget, id: 'a1' })).toStrictEqual(
       processedWidget,
     )
   })
@@ -232,15 +236,7 @@ describe('accept', () => {
   })
 
   it('finds its own write by reading when the response to it was lost', async () => {
-    const { records } = storage
-    const lossy = {
-      ...records,
-      create: async (record: OrderRecord) => {
-        await records.create(record)
-        return noAnswer()
-      },
-    }
-    expect(await serviceOver({ records: lossy }).accept({ ...widget, id: 'a1' })).toStrictEqual(
+    expect(await serviceOver({ records: withLostCreations() }).accept({ ...widget, id: 'a1' })).toStrictEqual(
       acceptedWidget,
     )
   })

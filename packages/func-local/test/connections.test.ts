@@ -5,6 +5,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { trackConnections, type Connections } from '../src/http/connections.ts'
 import { createFakeLog, type FakeLog } from './harness/fake-log.ts'
+import { fakeTimeouts } from './harness/fake-timers.ts'
 
 // What a stop does with the connections of a server. The time of its timers is the test's.
 
@@ -26,17 +27,7 @@ describe('the connections of a server', () => {
   const clients: Client[] = []
 
   beforeEach(async () => {
-    jest.useFakeTimers({
-      doNotFake: [
-        'Date',
-        'hrtime',
-        'nextTick',
-        'performance',
-        'queueMicrotask',
-        'setImmediate',
-        'clearImmediate',
-      ],
-    })
+    fakeTimeouts()
     log = createFakeLog()
     requests = []
     arrived = () => undefined

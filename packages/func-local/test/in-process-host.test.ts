@@ -11,29 +11,11 @@ import { StoppedError } from '../src/host/app-runner.ts'
 import { writeApp, type TestApp } from './harness/app.ts'
 import { createFakeLog, type FakeLog } from './harness/fake-log.ts'
 import { until } from './harness/fake-storage.ts'
+import { WORKER_CHANNEL } from './harness/worker-channel.ts'
 
 /** A worker whose app is `functions.json` in its folder; it answers with its environment, or never. */
-const WORKER = `
-const { Socket } = require('node:net')
+const WORKER = `${WORKER_CHANNEL}
 const { readFileSync } = require('node:fs')
-const { serialize, deserialize } = require('node:v8')
-const socket = new Socket({ fd: 3 })
-const send = (message) => {
-  const body = serialize(message)
-  const head = Buffer.alloc(4)
-  head.writeUInt32LE(body.length)
-  socket.write(Buffer.concat([head, body]))
-}
-let buffer = Buffer.alloc(0)
-socket.on('data', (chunk) => {
-  buffer = Buffer.concat([buffer, chunk])
-  while (buffer.length >= 4 && buffer.length >= 4 + buffer.readUInt32LE(0)) {
-    const end = 4 + buffer.readUInt32LE(0)
-    const message = deserialize(buffer.subarray(4, end))
-    buffer = buffer.subarray(end)
-    receive(message)
-  }
-})
 socket.on('close', () => process.exit(0))
 function receive(message) {
   if (message.type === 'init') {

@@ -6,20 +6,11 @@ import { text } from 'node:stream/consumers'
 import type { NamedBinding } from '../src/host/function.ts'
 import type { InvocationOutcome, TriggerEvent } from '../src/registry.ts'
 import { exchange, rawRequest, type WireResponse } from './harness/exchange.ts'
+import { fakeTimeouts } from './harness/fake-timers.ts'
 import { serve, type ServedFunction, type TestServer } from './harness/http-server.ts'
 
 // https://learn.microsoft.com/azure/azure-functions/functions-reference-node#http-streams
 // The worker of these tests is an HTTP server, as the library's is; the test says what it responds.
-
-const doNotFake = [
-  'Date',
-  'hrtime',
-  'nextTick',
-  'performance',
-  'queueMicrotask',
-  'setImmediate',
-  'clearImmediate',
-] as const
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 
@@ -259,7 +250,7 @@ describe('a call that is streamed through the worker', () => {
       ['any response of a function without them', '', 5, []],
     ])('%s is passed on before they are written', async (_what, type, size, outputs) => {
       // So that only its size or its type lets it pass, not the time that it takes.
-      jest.useFakeTimers({ doNotFake: [...doNotFake] })
+      fakeTimeouts()
       let end: (outcome: InvocationOutcome) => void = () => undefined
       await start(
         (_request, response) => {
@@ -276,7 +267,7 @@ describe('a call that is streamed through the worker', () => {
     })
 
     test('a response that takes more than a second is passed on', async () => {
-      jest.useFakeTimers({ doNotFake: [...doNotFake] })
+      fakeTimeouts()
       let end: (outcome: InvocationOutcome) => void = () => undefined
       await start(
         (_request, response) => {

@@ -12,30 +12,15 @@ import {
   type WorkerOptions,
   type WorkerProcess,
 } from '../src/host/worker-process.ts'
+import { WORKER_CHANNEL } from './harness/worker-channel.ts'
 
 /** What a worker does: functions over `send` (a message), `on` (its messages), and `ready`. */
-const PRELUDE = `
-const { Socket } = require('node:net')
-const { serialize, deserialize } = require('node:v8')
-const socket = new Socket({ fd: 3 })
-const send = (message) => {
-  const body = serialize(message)
-  const head = Buffer.alloc(4)
-  head.writeUInt32LE(body.length)
-  socket.write(Buffer.concat([head, body]))
-}
-let buffer = Buffer.alloc(0)
+const PRELUDE = `${WORKER_CHANNEL}
 const listeners = {}
 const on = (type, run) => (listeners[type] = run)
-socket.on('data', (chunk) => {
-  buffer = Buffer.concat([buffer, chunk])
-  while (buffer.length >= 4 && buffer.length >= 4 + buffer.readUInt32LE(0)) {
-    const end = 4 + buffer.readUInt32LE(0)
-    const message = deserialize(buffer.subarray(4, end))
-    buffer = buffer.subarray(end)
-    listeners[message.type]?.(message)
-  }
-})
+function receive(message) {
+  listeners[message.type]?.(message)
+}
 const ready = () => send({ type: 'ready', functions: [{ functionId: '1', name: 'fn', bindings: {} }], capabilities: { A: '1' }, model: 'm', files: ['a.js'] })
 on('terminate', () => socket.end(() => process.exit(0)))
 `
