@@ -8,6 +8,22 @@ import { fileURLToPath, URL } from 'node:url'
 import { build } from 'esbuild'
 import ts from 'typescript'
 
+/**
+ * An `import` of `node:http` reads everything that it exports, which loads Node's whole HTTP client (undici, 50 ms of a start):
+ * `WebSocket` is a getter that does. `require` reads nothing.
+ */
+const lazyHttp = {
+  name: 'node:http without undici',
+  setup(bundling) {
+    bundling.onResolve({ filter: /^(?:node:)?http$/ }, ({ namespace }) =>
+      namespace === 'lazy-http' ? undefined : { path: 'node:http', namespace: 'lazy-http' },
+    )
+    bundling.onLoad({ filter: /.*/, namespace: 'lazy-http' }, () => ({
+      contents: "module.exports = process.getBuiltinModule('node:http')",
+    }))
+  },
+}
+
 const here = fileURLToPath(new URL('.', import.meta.url))
 const shared = {
   absWorkingDir: here,
@@ -23,6 +39,7 @@ const shared = {
   legalComments: 'none',
   logLevel: 'warning',
   metafile: true,
+  plugins: [lazyHttp],
   // CommonJS dependencies in an ES module bundle call `require` for Node's own modules.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

@@ -18,6 +18,8 @@ export interface BenchHost {
   readonly firstResponseMs: number
   /** Resident memory of the process that holds the app, in bytes. */
   readonly residentBytes: () => Promise<number>
+  /** The most that it was since the process started, in bytes. */
+  readonly peakBytes: () => Promise<number>
   /** Suspends the host and its worker, by signal. */
   readonly pause: () => void
   readonly resume: () => void
@@ -93,14 +95,18 @@ export async function startBenchHost(options: {
   }
   const firstResponseMs = performance.now() - begun
 
+  // https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
+  const memory = (line: 'VmRSS' | 'VmHWM') => async () => {
+    const worker = await workerOf(pid)
+    const status = await readFile(`/proc/${worker ?? pid}/status`, 'utf8')
+    return Number(new RegExp(`^${line}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024
+  }
+
   return {
     port,
     firstResponseMs,
-    async residentBytes() {
-      const worker = await workerOf(pid)
-      const status = await readFile(`/proc/${worker ?? pid}/status`, 'utf8')
-      return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
-    },
+    residentBytes: memory('VmRSS'),
+    peakBytes: memory('VmHWM'),
     pause: () => {
       signalGroup('SIGSTOP')
     },

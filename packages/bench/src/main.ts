@@ -37,6 +37,7 @@ async function run(options: BenchOptions): Promise<readonly Row[]> {
           ...(await section.run({
             pairs: options.pairs,
             longest: options.longest,
+            lines: options.lines,
             apps,
             folder,
             signal: stopping.signal,

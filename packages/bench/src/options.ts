@@ -7,6 +7,8 @@ export interface BenchOptions {
   readonly pairs: number
   /** Section f leaves out longer queues. */
   readonly longest: number
+  /** Lines of the longest file that section i imports. */
+  readonly lines: number
   readonly json: boolean
 }
 
@@ -17,6 +19,7 @@ export class BenchArgumentError extends Error {
 
 const DEFAULT_PAIRS = 15
 const DEFAULT_LONGEST = 50_000
+const DEFAULT_LINES = 1_000_000
 
 /** The help text. */
 export function usage(sections: readonly Section[]): string {
@@ -27,6 +30,7 @@ export function usage(sections: readonly Section[]): string {
     '  --only a,c      only these sections',
     `  --pairs ${DEFAULT_PAIRS}      pairs of measurements (fewer show only whether it runs)`,
     `  --longest ${DEFAULT_LONGEST} the longest queue that f drains (it takes ten minutes)`,
+    `  --lines ${DEFAULT_LINES} the longest file that i imports, in lines (it takes half an hour)`,
     '  --json          the figures as JSON, without the table',
     '',
     ...sections.map(({ letter, title }) => `  ${letter}  ${title}`),
@@ -47,6 +51,7 @@ export function readOptions(args: readonly string[], sections: readonly Section[
         only: { type: 'string' },
         pairs: { type: 'string', default: String(DEFAULT_PAIRS) },
         longest: { type: 'string', default: String(DEFAULT_LONGEST) },
+        lines: { type: 'string', default: String(DEFAULT_LINES) },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -55,15 +60,18 @@ export function readOptions(args: readonly string[], sections: readonly Section[
     throw new BenchArgumentError(`${(error as Error).message}\n\n${usage(sections)}`)
   }
   if (values.help) return 'help'
-  const pairs = Number(values.pairs)
-  if (!Number.isInteger(pairs) || pairs < 1) {
-    throw new BenchArgumentError(`--pairs is a whole number from 1, not "${values.pairs}".`)
+  const whole = (option: 'pairs' | 'longest' | 'lines', least: number): number => {
+    const value = Number(values[option])
+    if (Number.isInteger(value) && value >= least) return value
+    throw new BenchArgumentError(`--${option} is a whole number from ${least}, not "${values[option]}".`)
   }
-  const longest = Number(values.longest)
-  if (!Number.isInteger(longest) || longest < 1000) {
-    throw new BenchArgumentError(`--longest is a whole number from 1000, not "${values.longest}".`)
+  return {
+    sections: chosen(values.only, sections),
+    pairs: whole('pairs', 1),
+    longest: whole('longest', 1000),
+    lines: whole('lines', 1000),
+    json: values.json,
   }
-  return { sections: chosen(values.only, sections), pairs, longest, json: values.json }
 }
 
 function chosen(only: string | undefined, sections: readonly Section[]): readonly Section[] {

@@ -7,6 +7,8 @@ export interface Bench {
   readonly pairs: number
   /** The longest queue that is drained. */
   readonly longest: number
+  /** Lines of the longest file that is imported. */
+  readonly lines: number
   readonly apps: Apps
   /** A temporary folder, removed when the run ends. */
   readonly folder: string

@@ -3,6 +3,8 @@ import { footprint } from './footprint.ts'
 import { growth } from './growth.ts'
 import { firstHello } from './firstHello.ts'
 import { firstOrder } from './firstOrder.ts'
+import { importConcurrencies } from './importConcurrency.ts'
+import { imports } from './imports.ts'
 import { scaling } from './scaling.ts'
 import type { Section } from './section.ts'
 import { warmHttp } from './warmHttp.ts'
@@ -15,5 +17,7 @@ export const SECTIONS: readonly Section[] = [
   queueDrain,
   footprint,
   growth,
+  imports,
+  importConcurrencies,
   scaling,
 ]

@@ -58,7 +58,8 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
       reject(new RequestAbortedError())
     })
     request.on('close', () => {
-      reject(new RequestAbortedError())
+      // It comes after the end, too, and an error with its stack is not cheap.
+      if (!request.readableEnded) reject(new RequestAbortedError())
     })
   })
 }
