@@ -115,7 +115,14 @@ test('every folder of code is in the list', async () => {
 test('no block of the configuration replaces the list for some of the files', async () => {
   const expected = (await configOf('src/planted.ts')).rules?.[RULE]
   expect(expected).toBeDefined()
-  const files = [...folders, 'src/orders', 'src/functions', 'packages/func-local/test', 'test/unit']
+  const files = [
+    ...folders,
+    'src/orders',
+    'src/imports',
+    'src/functions',
+    'packages/func-local/test',
+    'test/unit',
+  ]
   for (const folder of files) {
     expect((await configOf(`${folder}/planted.ts`)).rules?.[RULE]).toStrictEqual(expected)
   }
@@ -147,7 +154,19 @@ describe('a planted import', () => {
     },
   )
 
-  it.each(['src/functions', 'src/storage', 'src/http'])(
+  it.each([
+    'src/storage/importFiles.ts',
+    'src/http/problem.ts',
+    'src/log.ts',
+    'src/functions/importOrders.ts',
+  ])(
+    'from src/imports of %s is refused: files of orders are read without knowing where they lie',
+    async (file) => {
+      expect(await allowed('src/imports', file)).toBe(false)
+    },
+  )
+
+  it.each(['src/functions', 'src/storage', 'src/http', 'src/imports'])(
     'from %s of src/orders is allowed',
     async (folder) => {
       expect(await allowed(folder, 'src/orders/errors.ts')).toBe(true)
