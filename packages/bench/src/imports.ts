@@ -10,7 +10,7 @@ import { reportNames, type ImportReport } from '../../../src/imports/report.ts'
 import { IMPORT_REPORTS_CONTAINER, IMPORTS_CONTAINER } from '../../../src/storage/names.ts'
 import { startBenchHost, type BenchHost } from './host.ts'
 import { measurePairs, type Pair } from './pairs.ts'
-import { figureRow, ratioRow, type Row } from './report.ts'
+import { figureRow, ratioRow, type Bar, type Row } from './report.ts'
 import type { Bench, Section } from './section.ts'
 import type { InsertRequest } from './worker/bareInserts.ts'
 
@@ -19,8 +19,9 @@ const LINES = 20_000
 const MOST_PAIRS = 5
 /** Lines that each imports before anything is measured. */
 const WARM_UP_LINES = 3000
-/** Lines of the file whose memory the longest one is compared with. */
+/** Lines of the files whose memory the longest one is compared with: seconds of work, and as long as V8's heap takes to its size. */
 const FEW_LINES = 10_000
+const SOME_LINES = 100_000
 const REPORT_POLL_MS = 100
 const MB = 1024 * 1024
 /** Against a loop that only inserts. */
@@ -66,30 +67,29 @@ export const imports: Section = {
 
     // A worker of its own for each file: the peak is that of the process.
     const peaks: number[] = []
-    for (const count of [FEW_LINES, lines]) {
+    for (const count of [FEW_LINES, SOME_LINES, lines]) {
       note(`${text(count)} lines`)
       const { host, run } = await startImporter({ apps, signal, atEnd }, storage.connectionString)
-      const imported = await run(`peak-${count}`, count)
+      const imported = await run(`peak-${peaks.length}`, count)
       peaks.push(await host.peakBytes())
       await host.stop()
-      if (count !== lines) continue
+      if (peaks.length < 3) continue
       note(`${text(count)} bare inserts`)
       rows.push(speedRow(count, [{ ours: imported, base: await base(count)(0) }]))
     }
-    const [few = NaN, many = NaN] = peaks
-    rows.push(
+    const [few = NaN, some = NaN, many = NaN] = peaks
+    const memoryRow = (count: number, peak: number, bar?: Bar): Row =>
       ratioRow(
         {
           section: 'i',
-          what: `peak memory of the worker, ${text(lines)} lines / ${text(FEW_LINES)} lines`,
+          what: `peak memory of the worker, ${text(lines)} lines / ${text(count)} lines`,
           unit: 'MB',
-          bar: MEMORY,
+          ...(bar && { bar }),
         },
-        [{ ours: many, base: few }],
+        [{ ours: many, base: peak }],
         (bytes) => bytes / MB,
-      ),
-    )
-    return rows
+      )
+    return [...rows, memoryRow(FEW_LINES, few, MEMORY), memoryRow(SOME_LINES, some)]
   },
 }
 
