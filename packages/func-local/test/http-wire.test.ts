@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { writeApp, type TestApp } from './harness/app.ts'
-import { exchange, rawRequest, type WireResponse } from './harness/exchange.ts'
+import { exchange, rawRequest, requestBytes, type WireResponse } from './harness/exchange.ts'
 import { onCoreTools, startHost, type TestHost } from './harness/host.ts'
 
 const APP = `
@@ -96,6 +96,21 @@ app.http('proto', { authLevel: 'anonymous', route: 'proto/{constructor}/{valueOf
       const response = await get(target, headers)
       expect([response.status, response.body.length > 0]).toEqual([status, status === 200])
     })
+
+    test.each([
+      ['line', `/api/echo/${'a'.repeat(100_000)}`, {}, 414],
+      ['header', '/api/echo/', { 'x-h': 'a'.repeat(200_000) }, 431],
+    ])(
+      'a %s that is too long is refused alike when it comes in pieces',
+      async (_what, target, headers, status) => {
+        const bytes = requestBytes(host.port, 'GET', target, headers)
+        const parts = [0, 5000, 60_000, 90_000].map((from, index, all) =>
+          bytes.subarray(from, all[index + 1]),
+        )
+        const { responses } = await exchange(host.port, parts)
+        expect(responses.map((response) => response.status)).toEqual([status])
+      },
+    )
 
     test.each([
       [

@@ -18,8 +18,12 @@ const STATUS = {
 const LINE_BYTES = 8192
 const HEADER_BYTES = 32_768
 const HEADER_COUNT = 100
-/** More than both limits together, so that they can be applied one by one; less than Node.js reads at once. */
-export const NODE_HEADER_BYTES = 48 * 1024
+/**
+ * How much of a request's line and headers Node.js takes before it refuses the request itself. What it then hands
+ * over is one packet, which may begin inside the line or a header: so far above both limits that a client that
+ * exceeds one of them is refused here, where both are known.
+ */
+export const NODE_HEADER_BYTES = 1024 * 1024
 
 /** Applies the limits and checks of the real host's server to a request's line and headers. */
 export function refusalOf(request: IncomingMessage): Refusal | undefined {
@@ -34,7 +38,8 @@ export function refusalOf(request: IncomingMessage): Refusal | undefined {
   const bytes = rawHeaders.reduce((sum, text) => sum + text.length, 4 * count + 2)
   if (count > HEADER_COUNT || bytes > HEADER_BYTES) return { status: STATUS.headersTooLarge }
   const hosts = rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === 'host').length
-  if (hosts > 1 || !isHost(request.headers.host ?? '')) return { status: STATUS.badRequest }
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1') || !isHost(request.headers.host ?? ''))
+    return { status: STATUS.badRequest }
   return undefined
 }
 

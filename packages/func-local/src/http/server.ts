@@ -67,6 +67,8 @@ export async function openHttpServer(
     headersTimeout: HEADERS_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: NODE_HEADER_BYTES,
+    // Node.js would refuse such a request before the limits are applied.
+    requireHostHeader: false,
   })
   server.maxHeadersCount = 0
   const connections = trackConnections(server, log)

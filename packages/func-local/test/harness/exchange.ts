@@ -67,6 +67,20 @@ export async function rawRequest(
   headers: Readonly<Record<string, string>> = {},
   body = '',
 ): Promise<WireResponse> {
+  const bytes = requestBytes(port, method, path, headers, body)
+  const [response] = (await exchange(port, [bytes], { methods: [method] })).responses
+  if (response === undefined) throw new Error(`No response to ${method} ${path}.`)
+  return response
+}
+
+/** The bytes of the request that {@link rawRequest} sends. */
+export function requestBytes(
+  port: number,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+  body = '',
+): Buffer {
   const names = new Set(Object.keys(headers).map((name) => name.toLowerCase()))
   const own = Object.entries({
     Host: `127.0.0.1:${port}`,
@@ -75,10 +89,7 @@ export async function rawRequest(
   }).filter(([name]) => !names.has(name.toLowerCase()))
   const lines = [...own, ...Object.entries(headers)].map(([name, value]) => `${name}: ${value}`)
   lines.unshift(`${method} ${path} HTTP/1.1`)
-  const bytes = Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`)
-  const [response] = (await exchange(port, [bytes], { methods: [method] })).responses
-  if (response === undefined) throw new Error(`No response to ${method} ${path}.`)
-  return response
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
 function readResponses(data: Buffer, methods: readonly string[]): WireResponse[] {
