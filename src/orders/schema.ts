@@ -92,9 +92,8 @@ export function storedSchema(schema: Schema, field: string): Schema {
   }
   if (entries !== undefined) {
     const stored = mapValues(entries, inner)
-    if (type === 'object' || type === 'strict_object') return v.object(stored)
-    if (type === 'loose_object') return v.looseObject(stored)
-    if (type === 'object_with_rest' && rest !== undefined) return v.objectWithRest(stored, inner(rest))
+    if (rest !== undefined) return v.objectWithRest(stored, inner(rest))
+    return type === 'loose_object' ? v.looseObject(stored) : v.object(stored)
   }
   if (item !== undefined) return v.array(inner(item))
   if (type === 'tuple' && items !== undefined) return v.tuple(items.map(inner))

@@ -48,6 +48,7 @@ describe('a field as it is stored', () => {
   it.each<[string, v.GenericSchema, unknown]>([
     ['a number for a text', v.string(), 1],
     ['a fraction for an integer', v.pipe(v.number(), v.integer()), 1.5],
+    ['an unsafe integer for a safe one', v.pipe(v.number(), v.safeInteger()), 2 ** 53],
     ['a value that a closed set lacks', v.picklist(['a', 'b']), 'c'],
     ['an object without a field it needs', line, { quantity: 1 }],
     ['a text for an array', v.array(v.string()), 'a'],
@@ -123,7 +124,10 @@ describe('a field as it is stored', () => {
   })
 
   it('may be changed by what changes nothing the second time', () => {
-    expect(() => stored(v.pipe(v.string(), v.trim(), v.toLowerCase(), v.normalize()))).not.toThrow()
+    expect(takes(v.pipe(v.string(), v.trim(), v.toLowerCase(), v.normalize()), 'a')).toBe(true)
+    expect(takes(v.pipe(v.string(), v.trimStart(), v.trimEnd(), v.toUpperCase()), 'a')).toBe(true)
+    expect(takes(v.pipe(v.number(), v.toMinValue(1), v.toMaxValue(2)), 3)).toBe(true)
+    expect(takes(v.pipe(v.array(v.string()), v.readonly(), v.brand('a'), v.flavor('b')), ['a'])).toBe(true)
   })
 })
 
@@ -132,6 +136,7 @@ describe('columns', () => {
     text: v.optional(v.string()),
     count: v.pipe(v.number(), v.integer()),
     choice: v.picklist(['a', 'b']),
+    size: v.exactOptional(v.enum({ small: 's', large: 'l' })),
     lines: v.optional(v.array(line)),
     address: v.exactOptional(v.object({ city: v.string() })),
     note: v.nullable(v.string()),
@@ -141,6 +146,7 @@ describe('columns', () => {
     ['text', true],
     ['count', true],
     ['choice', true],
+    ['size', true],
     ['lines', false],
     ['address', false],
     ['note', false],
