@@ -25,8 +25,12 @@ describe('a cell is what its column holds', () => {
   it.each([
     ['string', ' a ', ' a '],
     ['string', 'é', 'é'],
+    ['string', '5', '5'],
     ['number', ' 2 ', 2],
-    ['number', '-1.5e3', -1500],
+    ['number', '120', 120],
+    ['number', '-1.25', -1.25],
+    ['number', '5e-1', 0.5],
+    ['number', '1.5E+10', 15_000_000_000],
     ['number', 'two', 'two'],
     ['boolean', 'true', true],
     ['boolean', ' FALSE ', false],

@@ -26,6 +26,13 @@ test('a line that ends within a character is no text, unless it was cut there', 
   expect(rejected(3)).toMatchObject({ text: 'a', length: 3 })
 })
 
+test('a byte order mark within a file is part of its line', () => {
+  const bytes = Buffer.from('\ufeffx')
+  const record = { line: 2, bytes, length: bytes.length, input: () => undefined }
+  const line = rejectedLine(record, undefined, new MalformedJsonError('no'))
+  expect(JSON.parse(line)).toMatchObject({ text: '\ufeffx' })
+})
+
 test('the ending of a name says what the file is, and no ending within it does', () => {
   expect(formatOf('a.json')).toStrictEqual({ format: 'json', gzip: false })
   expect(formatOf('a.csv.GZ')).toStrictEqual({ format: 'csv', gzip: true })
