@@ -64,8 +64,13 @@ async function headOf(
     length += next.value.length
   }
   async function* whole(): AsyncGenerator<Buffer> {
-    yield* read
-    yield* content
+    try {
+      yield* read
+      yield* content
+    } finally {
+      // Who stops within what was read ahead ends the rest as well.
+      await content.return(undefined)
+    }
   }
   return [Buffer.concat(read).subarray(0, bytes), whole()]
 }

@@ -25,7 +25,7 @@ export async function* csvRecords(pieces: AsyncIterable<Buffer>): AsyncGenerator
       reader ??= csvReader(delimiterOf(line.bytes), line.number)
       fed.push(line)
     }
-    if (reader !== undefined && fed.length > 0) yield* await reader.read(fed)
+    if (reader !== undefined) yield* await reader.read(fed)
   }
   for await (const piece of pieces) yield* read(splitter.push(piece))
   yield* read(splitter.end())
@@ -34,9 +34,9 @@ export async function* csvRecords(pieces: AsyncIterable<Buffer>): AsyncGenerator
   yield* await reader.end()
 }
 
-/** The delimiter that the header has most of. */
+/** The delimiter that the header has most of: no field of an order has one in its name. */
 function delimiterOf(header: Buffer): Delimiter {
-  const text = header.toString('latin1').replaceAll(/"[^"]*"/g, '')
+  const text = header.toString('latin1')
   const counts = DELIMITERS.map((delimiter) => text.split(delimiter).length)
   return DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ','
 }
@@ -121,10 +121,8 @@ function csvReader(delimiter: Delimiter, firstLine: number): CsvReader {
   function taken(): readonly FileRecord[] {
     const result = records
     records = []
-    if (open[0] !== undefined && open[0].number < line) {
-      const rest = open.findIndex(({ number }) => number >= line)
-      open = rest === -1 ? [] : open.slice(rest)
-    }
+    // Not for every piece: empty lines without a record between them may be many.
+    if (open[0] !== undefined && open[0].number < line) open = open.filter(({ number }) => number >= line)
     return result
   }
 

@@ -49,11 +49,10 @@ export async function inOrder<T, R>(items: AsyncIterable<T>, work: Work<T, R>): 
     })
   }
 
-  /** Waits for the next item that is done, if one is on its way. */
+  /** Waits for the next item that is done. One is always on its way: results are ahead of nothing else. */
   const oneDone = () =>
     new Promise<void>((resolve) => {
       wake = resolve
-      if (running === 0) resolve()
     })
 
   async function handOut(): Promise<void> {

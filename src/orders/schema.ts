@@ -5,7 +5,7 @@ import * as v from 'valibot'
 
 type Schema = v.GenericSchema
 
-/** The parts of valibot's schemas that are looked at here. */
+/** The parts of valibot's schemas that are looked at here. A schema with a pipe has those of its first step, too. */
 interface SchemaParts {
   readonly type: string
   readonly pipe?: readonly (Schema | PipeAction)[]
@@ -92,14 +92,13 @@ export function storedSchema(schema: Schema, field: string): Schema {
   }
   if (entries !== undefined) {
     const stored = mapValues(entries, inner)
-    if (type === 'object' || type === 'strict_object') return v.object(stored)
-    if (type === 'loose_object') return v.looseObject(stored)
-    if (type === 'object_with_rest' && rest !== undefined) return v.objectWithRest(stored, inner(rest))
+    if (rest !== undefined) return v.objectWithRest(stored, inner(rest))
+    return type === 'loose_object' ? v.looseObject(stored) : v.object(stored)
   }
-  if (type === 'array' && item !== undefined) return v.array(inner(item))
+  if (item !== undefined) return v.array(inner(item))
   if (type === 'tuple' && items !== undefined) return v.tuple(items.map(inner))
   if (type === 'record' && value !== undefined) return v.record(v.string(), inner(value))
-  if (type === 'variant' && typeof key === 'string' && options !== undefined) {
+  if (typeof key === 'string' && options !== undefined) {
     return v.variant(key, (options as Schema[]).map(inner) as never)
   }
   if (wrapped !== undefined) {
@@ -115,8 +114,7 @@ export function storedSchema(schema: Schema, field: string): Schema {
 
 /** Whether a field's values are texts, numbers or booleans: what a column of a table holds as it is. */
 export function isScalar(schema: Schema): boolean {
-  const { type, pipe, wrapped } = parts(schema)
-  if (pipe !== undefined) return isScalar(pipe[0] as Schema)
+  const { type, wrapped } = parts(schema)
   if (wrapped !== undefined) return OPTIONALS.has(type) && isScalar(wrapped)
   return SCALARS.has(type)
 }
@@ -127,8 +125,7 @@ export function isScalar(schema: Schema): boolean {
  */
 export function cellType(schema: Schema): 'string' | 'number' | 'boolean' | 'json' {
   if (!isScalar(schema)) return 'json'
-  const { type, pipe, wrapped, options, literal } = parts(schema)
-  if (pipe !== undefined) return cellType(pipe[0] as Schema)
+  const { type, wrapped, options, literal } = parts(schema)
   if (wrapped !== undefined) return cellType(wrapped)
   const kinds = new Set(
     type === 'literal' ? [typeof literal] : (options ?? []).map((option) => typeof option),
@@ -152,8 +149,7 @@ export function unknownFields(
   input: unknown,
   path: readonly (string | number)[] = [],
 ): readonly (readonly (string | number)[])[] {
-  const { type, pipe, entries, item, wrapped } = parts(schema)
-  if (pipe !== undefined) return unknownFields(pipe[0] as Schema, input, path)
+  const { type, entries, item, wrapped } = parts(schema)
   if (wrapped !== undefined) return unknownFields(wrapped, input, path)
   if (item !== undefined && Array.isArray(input)) {
     return input.flatMap((value, index) => unknownFields(item, value, [...path, index]))
@@ -174,8 +170,7 @@ export function namedKeys(schema: Schema | undefined, keys: readonly string[]): 
   const [key, ...below] = keys
   if (key === undefined) return []
   if (schema === undefined) return keys.map(() => '*')
-  const { pipe, entries, rest, item, items, value, wrapped, options } = parts(schema)
-  if (pipe !== undefined) return namedKeys(pipe[0] as Schema, keys)
+  const { entries, rest, item, items, value, wrapped, options } = parts(schema)
   if (wrapped !== undefined) return namedKeys(wrapped, keys)
   if (options !== undefined) return namedKeys(optionWith(options as readonly Schema[], key), keys)
   if (item !== undefined) return [key, ...namedKeys(item, below)]

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { BlobServiceClient } from '@azure/storage-blob'
 import { connectionString, startAzurite, type Azurite } from 'testkit/azurite'
 import { startFaultProxy, type FaultProxy } from 'testkit/faultProxy'
 import host from '../../host.json' with { type: 'json' }
@@ -71,6 +72,32 @@ test('the queues are measured by one meter', async () => {
     ['orders-poison', 0],
   ])
   expect(await queueMeter()).toBe(meter)
+})
+
+test('queues that have no function any more are drained, by one drain', async () => {
+  const { queueDrain } = await import('../../src/composition.ts')
+  const left = behind.queue('orders-0')
+  await left.create()
+  await left.sendMessage('eA==')
+  const drain = await queueDrain()
+  expect(await drain.drain(['orders-0'], () => Promise.resolve())).toStrictEqual([
+    { queue: 'orders-0', messages: 1 },
+  ])
+  expect(await queueDrain()).toBe(drain)
+})
+
+test('a file of orders is imported, and reported on', async () => {
+  const { importer } = await import('../../src/composition.ts')
+  const blobs = BlobServiceClient.fromConnectionString(azurite.connectionString)
+  const imports = blobs.getContainerClient('imports')
+  await imports.create()
+  await imports.getBlockBlobClient('a.jsonl').uploadData(Buffer.from('{"id":"imported","item":"widget"}'))
+  const begun = new Date().toISOString()
+  const run = await importer()
+  const result = await run('a.jsonl', () => undefined)
+  expect(result).toMatchObject({ outcome: 'complete', report: { file: 'a.jsonl', lines: 1, processed: 1 } })
+  expect('report' in result && result.report.startedAt >= begun).toBe(true)
+  expect(await behind.entity('imported')).toMatchObject({ item: 'widget', status: 'processed' })
 })
 
 test('the last delivery is the one that host.json says', async () => {

@@ -163,7 +163,11 @@ test('settings without the address of the blobs say what is missing', () => {
     tableServiceUri: 'https://t',
     credential,
   } as const
-  expect(() => importContainers(access)).toThrow(StorageSettingsError)
+  expect(() => importContainers(access)).toThrow(
+    new StorageSettingsError(
+      'Files of orders cannot be read. Set AzureWebJobsStorage__accountName or AzureWebJobsStorage__blobServiceUri.',
+    ),
+  )
   const { imports, reports } = importContainers({
     ...access,
     blobServiceUri: 'https://shop.blob.core.windows.net/',

@@ -6,6 +6,7 @@ import {
   exampleOf,
   isRequired,
   isScalar,
+  namedKeys,
   requireFieldName,
   storedField,
   storedSchema,
@@ -47,6 +48,7 @@ describe('a field as it is stored', () => {
   it.each<[string, v.GenericSchema, unknown]>([
     ['a number for a text', v.string(), 1],
     ['a fraction for an integer', v.pipe(v.number(), v.integer()), 1.5],
+    ['an unsafe integer for a safe one', v.pipe(v.number(), v.safeInteger()), 2 ** 53],
     ['a value that a closed set lacks', v.picklist(['a', 'b']), 'c'],
     ['an object without a field it needs', line, { quantity: 1 }],
     ['a text for an array', v.array(v.string()), 'a'],
@@ -88,17 +90,44 @@ describe('a field as it is stored', () => {
     ['bigint', v.bigint()],
     ['date', v.date()],
     ['map', v.map(v.string(), v.string())],
+    ['strict_tuple', v.strictTuple([v.string()])],
+    ['tuple_with_rest', v.tupleWithRest([v.string()], v.string())],
+    ['non_nullish', v.nonNullish(v.nullish(v.string()))],
+  ])('is refused when JSON cannot keep it: %s', (kind, schema) => {
+    expect(() => stored(schema)).toThrow(
+      new TypeError(`The field field of an order cannot be of the kind "${kind}". JSON has no such value.`),
+    )
+  })
+
+  it.each<[string, v.GenericSchema]>([
     ['transform', v.pipe(v.string(), v.transform(Number))],
     ['transform', v.array(v.pipe(v.string(), v.transform(Number)))],
-    ['number', v.pipe(v.string(), v.transform(Number), v.number())],
-  ])('is refused when JSON or a queued order could not keep it: %s', (kind, schema) => {
-    expect(() => stored(schema)).toThrow(/^The field field of an order cannot be of the kind "/)
-    expect(() => stored(schema)).toThrow(TypeError)
-    expect(kind).not.toBe('')
+    ['transform', v.pipe(v.string(), v.transform(Number), v.number())],
+    ['picklist', v.pipe(v.string(), v.picklist(['a']))],
+  ])('is refused when a queued order could not keep it: %s', (kind, schema) => {
+    expect(() => stored(schema)).toThrow(
+      new TypeError(
+        `The field field of an order cannot be of the kind "${kind}". It would be applied again to an order that was queued.`,
+      ),
+    )
+  })
+
+  it.each<[string, v.GenericSchema, unknown]>([
+    ['null', v.null(), null],
+    ['unknown', v.unknown(), { a: 1 }],
+    ['any', v.any(), [1]],
+    ['union', v.union([v.string(), v.number()]), 1],
+    ['lazy', v.lazy(() => v.string()), 'a'],
+    ['undefinedable', v.undefinedable(v.pipe(v.string(), v.maxLength(1))), 'bb'],
+  ])('keeps what JSON has: %s', (_, schema, value) => {
+    expect(v.parse(stored(schema), value)).toStrictEqual(value)
   })
 
   it('may be changed by what changes nothing the second time', () => {
-    expect(() => stored(v.pipe(v.string(), v.trim(), v.toLowerCase(), v.normalize()))).not.toThrow()
+    expect(takes(v.pipe(v.string(), v.trim(), v.toLowerCase(), v.normalize()), 'a')).toBe(true)
+    expect(takes(v.pipe(v.string(), v.trimStart(), v.trimEnd(), v.toUpperCase()), 'a')).toBe(true)
+    expect(takes(v.pipe(v.number(), v.toMinValue(1), v.toMaxValue(2)), 3)).toBe(true)
+    expect(takes(v.pipe(v.array(v.string()), v.readonly(), v.brand('a'), v.flavor('b')), ['a'])).toBe(true)
   })
 })
 
@@ -107,6 +136,7 @@ describe('columns', () => {
     text: v.optional(v.string()),
     count: v.pipe(v.number(), v.integer()),
     choice: v.picklist(['a', 'b']),
+    size: v.exactOptional(v.enum({ small: 's', large: 'l' })),
     lines: v.optional(v.array(line)),
     address: v.exactOptional(v.object({ city: v.string() })),
     note: v.nullable(v.string()),
@@ -116,6 +146,7 @@ describe('columns', () => {
     ['text', true],
     ['count', true],
     ['choice', true],
+    ['size', true],
     ['lines', false],
     ['address', false],
     ['note', false],
@@ -257,9 +288,24 @@ test.each<[string, v.GenericSchema]>([
   ['boolean', v.literal(true)],
   // Text and numbers in one column: the schema refuses what is not one of them.
   ['string', v.picklist(['a', 1])],
+  ['string', v.picklist([1, 'a'])],
   ['json', v.array(v.string())],
   ['json', v.optional(v.strictObject({ a: v.string() }))],
   ['json', v.nullable(v.string())],
 ])('a cell of CSV is read as %s', (type, schema) => {
   expect(cellType(schema)).toBe(type)
+})
+
+test('keys that a schema does not name are hidden, and those below them', () => {
+  const order = v.strictObject({
+    lines: v.optional(v.array(line)),
+    size: v.tuple([v.object({ width: v.number() })]),
+    notes: v.record(v.string(), v.object({ text: v.string() })),
+  })
+  expect(namedKeys(order, ['lines', '0', 'sku'])).toStrictEqual(['lines', '0', 'sku'])
+  expect(namedKeys(order, ['size', '0', 'width'])).toStrictEqual(['size', '0', 'width'])
+  expect(namedKeys(order, ['size', '1', 'width'])).toStrictEqual(['size', '1', '*'])
+  expect(namedKeys(order, ['notes', 'Ada', 'text'])).toStrictEqual(['notes', '*', 'text'])
+  expect(namedKeys(order, ['secret', 'Ada', 'x'])).toStrictEqual(['*', '*', '*'])
+  expect(namedKeys(order, ['toString'])).toStrictEqual(['*'])
 })

@@ -72,6 +72,26 @@ test('an event loop that is busy is not idle, and one that waits is', async () =
   expect(done).toStrictEqual(['busy is over', 'step'])
 })
 
-test('a request and a response can be exercised without a server', async () => {
-  await expect(exerciseRequestAndResponse()).resolves.toBeUndefined()
+test('a body of JSON is taken through a request and a response, without a server', async () => {
+  const { Response: RealResponse } = globalThis
+  const chunks: string[] = []
+  const types: (string | null)[] = []
+  globalThis.Response = class extends RealResponse {
+    constructor(body?: ConstructorParameters<typeof RealResponse>[0], init?: ResponseInit) {
+      const seen = new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller) {
+          chunks.push(new TextDecoder().decode(chunk))
+          controller.enqueue(chunk)
+        },
+      })
+      super(new RealResponse(body).body?.pipeThrough(seen), init)
+      types.push(this.headers.get('content-type'))
+    }
+  }
+  try {
+    await exerciseRequestAndResponse()
+  } finally {
+    globalThis.Response = RealResponse
+  }
+  expect({ chunks, types }).toStrictEqual({ chunks: ['{}'], types: ['application/json'] })
 })

@@ -25,6 +25,9 @@ describe('docs', () => {
       headers: {
         'content-type': 'text/html; charset=utf-8',
         'content-security-policy': contentSecurityPolicy(source),
+        // The address of the page, which may hold a key, goes nowhere.
+        'referrer-policy': 'no-referrer',
+        'x-content-type-options': 'nosniff',
       },
     })
   })

@@ -72,13 +72,17 @@ test('each step is one line of JSON in the log', async () => {
 test('a run that fails is logged, in one line, and fails the call, so that the host runs it again', async () => {
   const { failure, lines, text } = await called(() => Promise.reject(new Error('down\u2028')))
   expect(failure).toMatchObject({ message: 'down\u2028' })
-  expect(lines).toMatchObject([['error', { event: 'import', outcome: 'failed', file: 'a.jsonl' }]])
+  const reason = expect.stringMatching(/^Error: down\u2028\n +at /)
+  expect(lines).toMatchObject([['error', { event: 'import', outcome: 'failed', file: 'a.jsonl', reason }]])
   expect(text.join('')).not.toContain('\u2028')
 })
 
 test('a call that names no blob of the container fails', async () => {
   for (const path of [null, 7, 'other/a.jsonl', 'imports']) {
     const { failure } = await called(() => Promise.reject(new Error('reached')), path)
-    expect(failure).toMatchObject({ name: 'NoBlobPathError' })
+    expect(failure).toMatchObject({
+      name: 'NoBlobPathError',
+      message: expect.stringMatching(/which blob of imports .* triggerMetadata\.blobTrigger is missing/),
+    })
   }
 })

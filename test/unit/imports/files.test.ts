@@ -135,6 +135,28 @@ describe.each(CHUNKS)('in chunks of %i bytes', (chunk) => {
       ])
     })
 
+    it('shows refused lines as they are, and leaves out blank ones', async () => {
+      const { rejected, report } = await csv('item,quantity\n\n\n\nü,0\n \t\n,\n')
+      expect(report).toMatchObject({ complete: true, lines: 2 })
+      expect(rejected.map(({ line, text }) => [line, text])).toStrictEqual([
+        [5, 'ü,0'],
+        [7, ','],
+      ])
+    })
+
+    it('says where a quoted cell begins that has no end, and reads nothing after it', async () => {
+      const { rejected, report, orders } = await csv('item\na\n\nb\n\n"c\nd\n')
+      expect(items(orders())).toStrictEqual(['a', 'b'])
+      expect(report.fault).toStrictEqual({
+        detail:
+          'A quoted cell that begins in line 6 has no end, or is too long. Nothing after line 6 was read.',
+        line: 7,
+      })
+      expect(rejected).toMatchObject([
+        { line: 6, text: '"c', errors: [{ pointer: '', detail: 'has a quotation mark that is not closed' }] },
+      ])
+    })
+
     it('formulas are text, and quoted quotation marks are right', async () => {
       const { orders } = await csv('item\n=cmd|\' /C calc\'!A0\n"the ""best"" one"\n@SUM(1)\n')
       expect(items(orders())).toStrictEqual(["=cmd|' /C calc'!A0", 'the "best" one', '@SUM(1)'])
@@ -245,14 +267,14 @@ describe.each(CHUNKS)('in chunks of %i bytes', (chunk) => {
 describe('lines that are too long', () => {
   const long = 'y'.repeat(1_000_000)
   test.each([
-    ['l.jsonl', `{"item":"a"}\n{"item":"${long}"}\n{"item":"b"}`],
-    ['l.json', `[{"item":"a"},{"item":"${long}"},{"item":"b"}]`],
-    ['deep.json', `[{"item":"a"},${'['.repeat(500_000)}${']'.repeat(500_000)},{"item":"b"}]`],
-    ['l.csv', `item\na\n${long}\nb`],
-    ['quoted.csv', `item\na\n"${long}"\nb`],
-    ['several.csv', `item\na\n"x\n${long}"\nb`],
-    ['opens.csv', `item\na\n"${long}\nx"\nb`],
-  ])('%s', async (name, content) => {
+    ['l.jsonl', `{"item":"a"}\n{"item":"${long}"}\n{"item":"b"}`, '{"i'],
+    ['l.json', `[{"item":"a"},{"item":"${long}"},{"item":"b"}]`, '{"i'],
+    ['deep.json', `[{"item":"a"},${'['.repeat(500_000)}${']'.repeat(500_000)},{"item":"b"}]`, '[[['],
+    ['l.csv', `item\na\n${long}\nb`, 'yyy'],
+    ['quoted.csv', `item\na\n"${long}"\nb`, '"yy'],
+    ['several.csv', `item\na\n"x\n${long}"\nb`, '"x\n'],
+    ['opens.csv', `item\na\n"${long}\nx"\nb`, '"yy'],
+  ])('%s', async (name, content, begin) => {
     const { importing, rejected, orders } = importFixture({}, 64 * 1024)
     expect(await importing(name, content)).toMatchObject({
       complete: true,
@@ -262,9 +284,39 @@ describe('lines that are too long', () => {
     })
     expect(Object.values(orders())).toStrictEqual([order('a'), order('b')])
     const [line] = rejected(name)
+    expect(line?.text?.slice(0, 3)).toBe(begin)
     expect(line).toMatchObject({ type: 'urn:orders:problem:body-too-large' })
     expect(line?.length).toBeGreaterThanOrEqual(1_000_000)
     expect(line?.text?.length).toBeLessThanOrEqual(1024)
+  })
+
+  it('are those of more than 64 KiB', async () => {
+    const fill = (text: string) => text.padEnd(MAX_LINE_BYTES, ' ')
+    const { importing, rejected } = importFixture()
+    expect(await importing('full.jsonl', fill('{"item":"a"}'))).toMatchObject({ processed: 1 })
+    expect(await importing('full.json', `[${fill('{"item":').slice(0, -4)}"b"}]`)).toMatchObject({
+      processed: 1,
+    })
+    // Too long for an item, and not for a line.
+    await importing('full.csv', `item\n${'c'.repeat(MAX_LINE_BYTES)}\n`)
+    expect(rejected('full.csv')).toMatchObject([{ type: 'urn:orders:problem:invalid-order' }])
+  })
+
+  it('are the end of the file where they open a quoted cell, and nothing closes it', async () => {
+    const { importing, rejected } = importFixture()
+    const report = await importing('open.csv', `item\na\n"${long}`)
+    expect(report).toMatchObject({ complete: false, processed: 1, fault: { line: 4 } })
+    expect(rejected('open.csv')).toMatchObject([{ line: 3, length: 1_000_001 }])
+  })
+
+  it('a quoted cell of many lines is the end of the file, too, when it is longer than two', async () => {
+    const { importing } = importFixture()
+    const cell = `"${'y\n'.repeat(100_000)}"`
+    expect(await importing('cell.csv', `item\na\n${cell}\nb`)).toMatchObject({
+      complete: false,
+      processed: 1,
+      fault: { detail: expect.stringContaining('A quoted cell that begins in line 3'), line: 4 },
+    })
   })
 
   it('are cut between two characters in the report', async () => {
@@ -275,6 +327,18 @@ describe('lines that are too long', () => {
       'z'.repeat(1024),
     ])
   })
+})
+
+test('a file may be as large as the limit says', async () => {
+  const { importing } = importFixture({ maxBytes: 12 })
+  expect(await importing('a.jsonl', '{"item":"a"}')).toMatchObject({ complete: true, processed: 1 })
+})
+
+test('a file without a known ending is told which there are', async () => {
+  const { importing } = importFixture()
+  expect((await importing('a.txt', 'a')).fault?.detail).toBe(
+    "The file's name has none of the known endings: .jsonl, .ndjson, .json, .csv, each also with .gz.",
+  )
 })
 
 test('a file over the limit is not read at all; one that is unpacked over it, to there', async () => {

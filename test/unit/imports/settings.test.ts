@@ -4,9 +4,14 @@ import { importConcurrency, importSource, ImportSettingsError } from '../../../s
 test('the lines on their way at a time', () => {
   expect(importConcurrency({})).toBe(32)
   expect(importConcurrency({ IMPORT_CONCURRENCY: ' 8 ' })).toBe(8)
+  expect(importConcurrency({ IMPORT_CONCURRENCY: '1' })).toBe(1)
+  expect(importConcurrency({ IMPORT_CONCURRENCY: '256' })).toBe(256)
   for (const value of ['0', '257', '1.5', '-1', 'many', '0x10']) {
-    expect(() => importConcurrency({ IMPORT_CONCURRENCY: value })).toThrow(ImportSettingsError)
+    expect(() => importConcurrency({ IMPORT_CONCURRENCY: value })).toThrow(
+      new ImportSettingsError('IMPORT_CONCURRENCY is a whole number from 1 to 256.'),
+    )
   }
+  expect(new ImportSettingsError().name).toBe('ImportSettingsError')
 })
 
 test('how the host finds files: by looking, unless the setting says events', () => {
