@@ -34,9 +34,9 @@ export async function* csvRecords(pieces: AsyncIterable<Buffer>): AsyncGenerator
   yield* await reader.end()
 }
 
-/** The delimiter that the header has most of: no field of an order has one in its name. */
+/** The delimiter that the header has most of, outside of quotes. */
 function delimiterOf(header: Buffer): Delimiter {
-  const text = header.toString('latin1')
+  const text = header.toString('latin1').replaceAll(/"[^"]*"/g, '')
   const counts = DELIMITERS.map((delimiter) => text.split(delimiter).length)
   return DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ','
 }

@@ -207,6 +207,7 @@ describe.each(CHUNKS)('in chunks of %i bytes', (chunk) => {
       ['blank.csv', '\n \n\t\n', 'header'],
       ['headless.csv', 'widget,2\n', 'Column 1'],
       ['unknown.csv', 'item,colour\na,red\n', 'Column 2'],
+      ['quoted-unknown.csv', 'item;"a, b, c, d"\na;red\n', 'Column 2'],
       ['proto.csv', 'item,__proto__\na,b\n', 'Column 2'],
       ['twice.csv', 'item,item\na,b\n', 'item twice'],
       ['lacks.csv', 'id,quantity\na,1\n', 'no column item'],
