@@ -19,7 +19,7 @@ const lazyHttp = {
       namespace === 'lazy-http' ? undefined : { path: 'node:http', namespace: 'lazy-http' },
     )
     bundling.onLoad({ filter: /.*/, namespace: 'lazy-http' }, () => ({
-      contents: "module.exports = process.getBuiltinModule('node:http')",
+      contents: "module.exports = require('node:http')",
     }))
   },
 }

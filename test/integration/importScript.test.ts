@@ -1,10 +1,6 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Readable, Writable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { BlobServiceClient } from '@azure/storage-blob'
@@ -12,10 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { startAzurite, type Azurite } from 'testkit/azurite'
 import { freePort } from 'testkit/freePort'
 import type { ImportReport } from '../../src/imports/report.ts'
+import { endOf, startScript } from '../support/script.ts'
 
 // `npm run import` on storage, with the test in the function's place: it writes the report when the file is there.
-
-const ROOT = path.join(import.meta.dirname, '../..')
 
 let azurite: Azurite
 let folder: string
@@ -40,29 +35,10 @@ async function file(name: string, content: string | Uint8Array): Promise<string>
   return at
 }
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>
-
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly error: string
-}
-
-function start(flags: readonly string[], connection = azurite.connectionString): Child {
-  return spawn(process.execPath, ['scripts/import.ts', ...flags], {
-    cwd: ROOT,
-    env: { ...process.env, NODE_OPTIONS: '', AzureWebJobsStorage: connection },
-    stdio: 'pipe',
-  })
-}
-
-async function endOf(child: Child, input = ''): Promise<Ended> {
-  child.stdin.end(input)
-  const [out, error] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { code: child.exitCode, out, error }
-}
-
-const run = (flags: readonly string[], input?: string) => endOf(start(flags), input)
+const run = (
+  flags: readonly string[],
+  more: { readonly connection?: string; readonly input?: string } = {},
+) => endOf(startScript('import.ts', flags, { connection: azurite.connectionString, ...more }))
 
 const uploaded = (name: string) => storage.getContainerClient('imports').getBlockBlobClient(name)
 
@@ -94,7 +70,7 @@ describe('npm run import', () => {
   it('uploads files with their content types, waits for the reports, and prints them as a table', async () => {
     const jsonl = await file('week 1.jsonl', '{"item":"a"}\n{"item":"b"}\n')
     const csv = await file('all.csv', 'item\na\n')
-    const ended = endOf(start([jsonl, csv]))
+    const ended = run([jsonl, csv])
     await report('week 1.jsonl', { etag: await etagOf('week 1.jsonl'), lines: 2, processed: 2 })
     await report('all.csv', { etag: await etagOf('all.csv'), lines: 1, alreadyProcessed: 1 })
     expect(await ended).toStrictEqual({
@@ -113,7 +89,7 @@ describe('npm run import', () => {
   })
 
   it('fails when a line was refused, and says where the refused lines are', async () => {
-    const ended = endOf(start([await file('refused.jsonl', '{}\n')]))
+    const ended = run([await file('refused.jsonl', '{}\n')])
     await report('refused.jsonl', { etag: await etagOf('refused.jsonl'), lines: 1, refused: 1 })
     expect(await ended).toMatchObject({
       code: 1,
@@ -125,7 +101,7 @@ describe('npm run import', () => {
   })
 
   it('fails when a file could not be read to its end, and says why', async () => {
-    const ended = endOf(start([await file('half.json.gz', gzipSync('[{"item":"a"}'))]))
+    const ended = run([await file('half.json.gz', gzipSync('[{"item":"a"}'))])
     await report('half.json.gz', {
       etag: await etagOf('half.json.gz'),
       complete: false,
@@ -159,7 +135,9 @@ describe('npm run import', () => {
   })
 
   it('reads standard input, under the name that is given', async () => {
-    expect(await run(['-', '--name', 'piped.jsonl', '--no-wait'], '{"item":"piped"}\n')).toMatchObject({
+    expect(
+      await run(['-', '--name', 'piped.jsonl', '--no-wait'], { input: '{"item":"piped"}\n' }),
+    ).toMatchObject({
       code: 0,
     })
     expect(String(await uploaded('piped.jsonl').downloadToBuffer())).toBe('{"item":"piped"}\n')
@@ -193,7 +171,7 @@ describe('npm run import', () => {
   it('says when storage cannot be reached', async () => {
     const port = await freePort()
     const away = azurite.connectionString.replaceAll(String(azurite.ports.blob), String(port))
-    const ended = await endOf(start([await file('away.csv', 'item\na\n')], away))
+    const ended = await run([await file('away.csv', 'item\na\n')], { connection: away })
     expect(ended).toMatchObject({ code: 1, out: '' })
     expect(ended.error).toMatch(/^Storage cannot be reached: .*Is "npm start" running\?\n$/s)
   })

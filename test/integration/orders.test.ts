@@ -1,17 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import type { TableClient } from '@azure/data-tables'
 import { startAzurite, type Azurite } from 'testkit/azurite'
 import { partitionKey } from '../../src/storage/tables.ts'
+import { endOf, startScript } from '../support/script.ts'
 import { testStorage } from '../support/storage.ts'
-
-const ROOT = path.join(import.meta.dirname, '../..')
 
 /** So many are moved. `ORDERS_TEST_RECORDS=100000` moves as many as the documentation speaks of. */
 const RECORDS = Number(process.env['ORDERS_TEST_RECORDS'] ?? 2000)
@@ -45,26 +42,17 @@ async function emptyTable(): Promise<void> {
   await table.createTable()
 }
 
-function start(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [path.join(ROOT, 'scripts/orders.ts'), ...args], {
-    cwd: ROOT,
-    env: { ...process.env, NODE_OPTIONS: '', AzureWebJobsStorage: azurite.connectionString },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-}
+const start = (args: readonly string[]) =>
+  startScript('orders.ts', args, { connection: azurite.connectionString })
 
 async function orders(...args: string[]) {
-  const child = start(...args)
-  const ended = once(child, 'close')
-  const read = (stream: NodeJS.ReadableStream | null) => (stream === null ? '' : text(stream))
-  const [out, error] = await Promise.all([read(child.stdout), read(child.stderr)])
-  const [code] = (await ended) as [number | null]
+  const { code, out, error } = await endOf(start(args))
   return { code, out: out.trim(), error: error.trim() }
 }
 
 /** Starts a command, and kills it as soon as it has done something. */
 async function killed(args: readonly string[], begun: () => Promise<boolean>): Promise<void> {
-  const child = start(...args)
+  const child = start(args)
   const ended = once(child, 'exit')
   while (child.exitCode === null && !(await begun())) await delay(2)
   child.kill('SIGKILL')

@@ -1,17 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import path from 'node:path'
-import type { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import type { QueueClient } from '@azure/storage-queue'
 import { startAzurite, type Azurite } from 'testkit/azurite'
 import { createService, type OrderService } from '../../src/orders/service.ts'
 import { azureStorage } from '../../src/storage/azure.ts'
+import { endOf, startScript } from '../support/script.ts'
 import { testStorage, type TestStorage } from '../support/storage.ts'
-
-const ROOT = path.join(import.meta.dirname, '../..')
 
 // Each command runs as a process.
 jest.setTimeout(60_000)
@@ -38,28 +33,10 @@ beforeEach(async () => {
   }
 })
 
-interface Result {
-  readonly code: number | null
-  readonly out: string
-  readonly error: string
-}
+const start = (args: readonly string[], connection = azurite.connectionString) =>
+  startScript('poison.ts', args, { connection })
 
-function start(args: readonly string[], connectionString = azurite.connectionString): ChildProcess {
-  return spawn(process.execPath, [path.join(ROOT, 'scripts/poison.ts'), ...args], {
-    cwd: ROOT,
-    env: { ...process.env, NODE_OPTIONS: '', AzureWebJobsStorage: connectionString },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-}
-
-async function poison(args: readonly string[], connectionString?: string): Promise<Result> {
-  const child = start(args, connectionString)
-  const ended = once(child, 'close')
-  const read = async (stream: Readable | null) => (stream === null ? '' : text(stream))
-  const [out, error] = await Promise.all([read(child.stdout), read(child.stderr)])
-  const [code] = (await ended) as [number | null]
-  return { code, out, error }
-}
+const poison = (args: readonly string[], connection?: string) => endOf(start(args, connection))
 
 /** Puts a text on the poison queue and returns the message's id. `seconds` is its time to live. */
 async function raw(message: string, seconds = -1): Promise<string> {
@@ -239,7 +216,7 @@ describe('poison list', () => {
     for (let index = 0; index < 40; index++) await poisoned(JSON.stringify({ item: 'x'.repeat(30_000) }))
     const child = start(['list', '--full'])
     const closed = once(child, 'close')
-    child.stdout?.once('data', () => child.stdout?.destroy())
+    child.stdout.once('data', () => child.stdout.destroy())
     expect((await closed)[0]).toBe(0)
     expect(await listed()).toHaveLength(40)
   })

@@ -1,15 +1,12 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals'
 import { startAzurite, type Azurite } from 'testkit/azurite'
 import { freePort } from 'testkit/freePort'
 import { byteLines } from '../../scripts/byteLines.ts'
 import { orderQueueOf } from '../../src/storage/queues.ts'
+import { endOf, startScript } from '../support/script.ts'
 import { testStorage, type TestStorage } from '../support/storage.ts'
-
-const ROOT = path.join(import.meta.dirname, '../..')
 
 let azurite: Azurite
 let storage: TestStorage
@@ -28,26 +25,12 @@ beforeEach(async () => {
   await storage.orders.clearMessages()
 })
 
-interface Pushed {
-  readonly code: number | null
-  readonly out: string
-  readonly error: string
-}
-
-async function pushOrder(
+const pushOrder = (
   input: string | Uint8Array,
   flags: readonly string[] = [],
   connection = azurite.connectionString,
   settings: NodeJS.ProcessEnv = {},
-): Promise<Pushed> {
-  const child = spawn(process.execPath, ['scripts/push-order.ts', ...flags], {
-    cwd: ROOT,
-    env: { ...process.env, NODE_OPTIONS: '', AzureWebJobsStorage: connection, ...settings },
-  })
-  child.stdin.end(input)
-  const [out, error] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { code: child.exitCode, out, error }
-}
+) => endOf(startScript('push-order.ts', flags, { connection, settings, input }))
 
 /** The messages on `orders`, decoded. */
 async function messages(): Promise<Buffer[]> {
@@ -121,13 +104,12 @@ describe('push-order reads lines', () => {
   })
 
   it('and goes on when nobody reads the ids', async () => {
-    const child = spawn(process.execPath, ['scripts/push-order.ts'], {
-      cwd: ROOT,
-      env: { ...process.env, NODE_OPTIONS: '', AzureWebJobsStorage: azurite.connectionString },
+    const child = startScript('push-order.ts', [], {
+      connection: azurite.connectionString,
+      input: Array.from({ length: 200 }, (_, i) => `{"id":"p${i}","item":"a"}\n`).join(''),
     })
     const error = text(child.stderr)
     child.stdout.once('data', () => child.stdout.destroy())
-    child.stdin.end(Array.from({ length: 200 }, (_, i) => `{"id":"p${i}","item":"a"}\n`).join(''))
     await once(child, 'close')
     expect(await error).toBe('200 pushed, 0 failed.\n')
     expect(child.exitCode).toBe(0)

@@ -1,5 +1,3 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
@@ -8,6 +6,7 @@ import { ROOT } from '../../../scripts/build.ts'
 import { startAzurite } from 'testkit/azurite'
 import { ORDERS_QUEUE, QUEUES_SETTING } from '../../../src/storage/names.ts'
 import type { Apps } from './apps.ts'
+import { startBareProcess } from './bareProcess.ts'
 import { startBenchHost } from './host.ts'
 import { drainTime, fillQueue, oneQueue, spreadQueues, type OrderQueues } from './orderQueue.ts'
 
@@ -85,20 +84,11 @@ export async function startConsumers(options: {
   atEnd(() => host.stop())
 
   const { batchSize, newBatchThreshold } = queueConcurrency()
-  const loop = fork(
-    path.join(import.meta.dirname, 'worker/bareLoop.ts'),
+  const { child: loop, died } = await startBareProcess(
+    'bareLoop.ts',
     [connectionString, BARE_QUEUE, BARE_TABLE, String(batchSize), String(newBatchThreshold)],
-    { execArgv: ['--disable-warning=ExperimentalWarning'] },
+    { atEnd },
   )
-  const died = once(loop, 'exit').then(([code, signal]: (string | number | null)[]) => {
-    throw new Error(`The bare loop ended (${String(signal ?? code)}); its output is above.`)
-  })
-  died.catch(() => undefined)
-  atEnd(async () => {
-    loop.kill('SIGKILL')
-    await died.catch(() => undefined)
-  })
-  await Promise.race([once(loop, 'message'), died])
 
   const consumers: Readonly<Record<'ours' | 'bare', Consumer>> = {
     ours: { queues: orders, pause: host.pause, resume: host.resume },

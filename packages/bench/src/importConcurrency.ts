@@ -1,8 +1,8 @@
 import { connectionString, startAzurite } from 'testkit/azurite'
 import { startFaultProxy } from 'testkit/faultProxy'
 import { IMPORT_CONCURRENCY, importConcurrency } from '../../../src/imports/settings.ts'
-import { startImporter, type Imported, type Importer } from './imports.ts'
-import { measureRounds, pairsOf } from './pairs.ts'
+import { startImporter, type Imported } from './imports.ts'
+import { measureRounds, pairsOf, type Measure } from './pairs.ts'
 import { ratioRow, type Row } from './report.ts'
 import type { Section } from './section.ts'
 
@@ -31,28 +31,18 @@ export const importConcurrencies: Section = {
       })
       atEnd(() => proxy.close())
       const connection = connectionString({ ...azurite.ports, table: proxy.port })
-      const importers: Record<string, Importer> = {}
+      const importers: Record<string, Measure<Imported>> = {}
       for (const concurrency of CONCURRENCIES) {
         const importer = await startImporter({ apps, signal, atEnd }, connection, {
           [IMPORT_CONCURRENCY]: String(concurrency),
         })
         await importer.run(`${concurrency}-warm-up`, WARM_UP_LINES)
-        importer.host.pause()
-        importers[concurrency] = importer
+        importers[concurrency] = (round) => importer.run(`${concurrency}-${round + 1}`, LINES)
       }
-      const measure = (concurrency: string) => async (round: number) => {
-        const importer = importers[concurrency]
-        if (importer === undefined) throw new Error(`Nobody imports ${concurrency} lines at a time.`)
-        importer.host.resume()
-        const imported = await importer.run(`${concurrency}-${round + 1}`, LINES)
-        importer.host.pause()
-        return imported
-      }
-      const rounds = await measureRounds<string, Imported>(
-        Math.min(pairs, MOST_ROUNDS),
-        Object.fromEntries(Object.keys(importers).map((concurrency) => [concurrency, measure(concurrency)])),
-        { signal, warmUp: false },
-      )
+      const rounds = await measureRounds(Math.min(pairs, MOST_ROUNDS), importers, {
+        signal,
+        warmUp: false,
+      })
       for (const concurrency of CONCURRENCIES) {
         rows.push(
           ratioRow(

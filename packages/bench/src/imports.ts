@@ -1,6 +1,4 @@
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import path from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob'
@@ -8,6 +6,7 @@ import { startAzurite } from 'testkit/azurite'
 import { importConcurrency } from '../../../src/imports/settings.ts'
 import { reportNames, type ImportReport } from '../../../src/imports/report.ts'
 import { IMPORT_REPORTS_CONTAINER, IMPORTS_CONTAINER } from '../../../src/storage/names.ts'
+import { startBareProcess } from './bareProcess.ts'
 import { startBenchHost, type BenchHost } from './host.ts'
 import { measurePairs, type Pair } from './pairs.ts'
 import { figureRow, ratioRow, type Bar, type Row } from './report.ts'
@@ -33,19 +32,13 @@ export const imports: Section = {
   letter: 'i',
   title: 'Import of a file',
   async run(bench) {
-    const { apps, pairs, lines, signal, atEnd, note } = bench
+    const { pairs, lines, signal, atEnd, note } = bench
     const storage = await startAzurite({})
     atEnd(() => storage.stop())
     const importer = await startImporter(bench, storage.connectionString)
     const bare = await startBareInserts(bench, storage.connectionString)
-    importer.host.pause()
 
-    const ours = (count: number) => async (round: number) => {
-      importer.host.resume()
-      const imported = await importer.run(`lines-${count}-${round + 1}`, count)
-      importer.host.pause()
-      return imported
-    }
+    const ours = (count: number) => (round: number) => importer.run(`lines-${count}-${round + 1}`, count)
     const base = (count: number) => async (round: number) => {
       const milliseconds = await bare(`bare-${count}-${round + 1}`, count)
       return { milliseconds, waited: milliseconds, lines: count }
@@ -66,18 +59,19 @@ export const imports: Section = {
     await importer.host.stop()
 
     // A worker of its own for each file: the peak is that of the process.
-    const peaks: number[] = []
-    for (const count of [FEW_LINES, SOME_LINES, lines]) {
+    const alone = async (name: string, count: number) => {
       note(`${text(count)} lines`)
-      const { host, run } = await startImporter({ apps, signal, atEnd }, storage.connectionString)
-      const imported = await run(`peak-${peaks.length}`, count)
-      peaks.push(await host.peakBytes())
+      const { host, run } = await startImporter(bench, storage.connectionString)
+      const imported = await run(name, count)
+      const peak = await host.peakBytes()
       await host.stop()
-      if (peaks.length < 3) continue
-      note(`${text(count)} bare inserts`)
-      rows.push(speedRow(count, [{ ours: imported, base: await base(count)(0) }]))
+      return { imported, peak }
     }
-    const [few = NaN, some = NaN, many = NaN] = peaks
+    const few = await alone('few', FEW_LINES)
+    const some = await alone('some', SOME_LINES)
+    const longest = await alone('longest', lines)
+    note(`${text(lines)} bare inserts`)
+    rows.push(speedRow(lines, [{ ours: longest.imported, base: await base(lines)(0) }]))
     const memoryRow = (count: number, peak: number, bar?: Bar): Row =>
       ratioRow(
         {
@@ -86,10 +80,10 @@ export const imports: Section = {
           unit: 'MB',
           ...(bar && { bar }),
         },
-        [{ ours: many, base: peak }],
+        [{ ours: longest.peak, base: peak }],
         (bytes) => bytes / MB,
       )
-    return [...rows, memoryRow(FEW_LINES, few, MEMORY), memoryRow(SOME_LINES, some)]
+    return [...rows, memoryRow(FEW_LINES, few.peak, MEMORY), memoryRow(SOME_LINES, some.peak)]
   },
 }
 
@@ -115,7 +109,7 @@ export interface Imported {
   readonly waited: number
 }
 
-/** A host that imports files. */
+/** A host that imports files, and is suspended while it has none to import. */
 export interface Importer {
   readonly host: BenchHost
   /**
@@ -126,7 +120,7 @@ export interface Importer {
   readonly run: (name: string, lines: number) => Promise<Imported>
 }
 
-/** Starts the app on a storage, and imports a first file. */
+/** Starts the app on a storage. */
 export async function startImporter(
   { apps, signal, atEnd }: Pick<Bench, 'apps' | 'signal' | 'atEnd'>,
   connectionString: string,
@@ -143,6 +137,7 @@ export async function startImporter(
     firstCall: { path: '/api/hello', method: 'GET', status: 200 },
   })
   atEnd(() => host.stop())
+  host.pause()
   return {
     host,
     async run(name, lines) {
@@ -151,12 +146,14 @@ export async function startImporter(
         .getBlockBlobClient(blob)
         .uploadStream(Readable.from(fileOf(name, lines)), undefined, undefined, { abortSignal: signal })
       const begun = performance.now()
-      const { processed, startedAt, endedAt } = await reportOf(reports, blob, signal)
+      host.resume()
+      const { processed, startedAt, endedAt } = await reportOf(reports, blob, signal).finally(host.pause)
+      const waited = performance.now() - begun
       if (processed !== lines) throw new Error(`${blob}: ${processed} of ${lines} lines were processed.`)
       return {
         lines,
         milliseconds: Date.parse(endedAt) - Date.parse(startedAt),
-        waited: performance.now() - begun,
+        waited,
       }
     },
   }
@@ -188,26 +185,14 @@ async function reportOf(reports: ContainerClient, file: string, signal: AbortSig
 
 /** Starts a loop that inserts records with the import's concurrency. Returns the milliseconds that a number of them took. */
 async function startBareInserts(
-  { atEnd }: Bench,
+  bench: Bench,
   connectionString: string,
 ): Promise<(prefix: string, count: number) => Promise<number>> {
-  const loop = fork(
-    path.join(import.meta.dirname, 'worker/bareInserts.ts'),
-    [connectionString, 'bareimports', String(importConcurrency({}))],
-    { execArgv: ['--disable-warning=ExperimentalWarning'] },
-  )
-  const died = once(loop, 'exit').then(([code, by]: (string | number | null)[]) => {
-    throw new Error(`The loop of inserts ended (${String(by ?? code)}); its output is above.`)
-  })
-  died.catch(() => undefined)
-  atEnd(async () => {
-    loop.kill('SIGKILL')
-    await died.catch(() => undefined)
-  })
-  await Promise.race([once(loop, 'message'), died])
+  const args = [connectionString, 'bareimports', String(importConcurrency({}))]
+  const { child, died } = await startBareProcess('bareInserts.ts', args, bench)
   return async (prefix, count) => {
-    loop.send({ prefix, count } satisfies InsertRequest)
-    const [milliseconds] = (await Promise.race([once(loop, 'message'), died])) as [number]
+    child.send({ prefix, count } satisfies InsertRequest)
+    const [milliseconds] = (await Promise.race([once(child, 'message'), died])) as [number]
     return milliseconds
   }
 }

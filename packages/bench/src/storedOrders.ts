@@ -1,7 +1,8 @@
 import { TableClient, type TransactionAction } from '@azure/data-tables'
 import { ORDERS_TABLE } from '../../../src/storage/names.ts'
 import { parseOrder } from '../../../src/orders/order.ts'
-import { partitionKey, toEntity } from '../../../src/storage/tables.ts'
+import { partitionKey } from '../../../src/storage/tables.ts'
+import { processedEntity } from './processedEntity.ts'
 
 /** https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions */
 const BATCH = 100
@@ -37,13 +38,7 @@ export async function storeOrders(table: TableClient, count: number, signal: Abo
         await table.submitTransaction(
           batch.map((id): TransactionAction => [
             'create',
-            toEntity({
-              id,
-              ...content,
-              status: 'processed',
-              message: `Order for ${content.item} processed!`,
-              processedAt: '2026-01-02T12:00:00.000Z',
-            }),
+            processedEntity({ id, ...content }, '2026-01-02T12:00:00.000Z'),
           ]),
         )
       }

@@ -1,6 +1,6 @@
 import { TableClient } from '@azure/data-tables'
 import { parseOrder } from '../../../../src/orders/order.ts'
-import { toEntity } from '../../../../src/storage/tables.ts'
+import { processedEntity } from '../processedEntity.ts'
 
 /** What the parent asks for: this many records, with ids that begin so. */
 export interface InsertRequest {
@@ -20,15 +20,7 @@ async function insert({ prefix, count }: InsertRequest): Promise<void> {
   await Promise.all(
     Array.from({ length: Number(concurrency) }, async () => {
       while (next < count) {
-        // The record that the app stores: a smaller one would be less work for storage.
-        const entity = toEntity({
-          id: `${prefix}-${next++}`,
-          ...content,
-          status: 'processed',
-          message: `Order for ${content.item} processed!`,
-          processedAt: new Date().toISOString(),
-        })
-        await table.createEntity(entity)
+        await table.createEntity(processedEntity({ id: `${prefix}-${next++}`, ...content }))
       }
     }),
   )

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { TableClient } from '@azure/data-tables'
 import { QueueServiceClient, type DequeuedMessageItem } from '@azure/storage-queue'
 import type { Order } from '../../../../src/orders/order.ts'
-import { toEntity } from '../../../../src/storage/tables.ts'
+import { processedEntity } from '../processedEntity.ts'
 
 // The least there can be between a queue and a table: receive, insert, delete, with the client libraries as they come.
 // It takes messages as the host does: a batch, and the next one when so few are left as the threshold says.
@@ -21,15 +21,8 @@ let slotFree: () => void = () => undefined
 
 async function settle(message: DequeuedMessageItem): Promise<void> {
   const order = JSON.parse(Buffer.from(message.messageText, 'base64').toString()) as Order
-  // The record that the app stores: a smaller one would be less work for storage.
-  const entity = toEntity({
-    ...order,
-    status: 'processed',
-    message: `Order for ${order.item} processed!`,
-    processedAt: new Date().toISOString(),
-  })
   // The client retries what got no response; then the record is there already, or the message gone.
-  await table.createEntity(entity).catch(unless(409))
+  await table.createEntity(processedEntity(order)).catch(unless(409))
   await queue.deleteMessage(message.messageId, message.popReceipt).catch(unless(404))
 }
 
