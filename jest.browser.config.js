@@ -1,4 +1,4 @@
-import { base } from './jest.config.js'
+import { withProcesses } from './jest.config.js'
 
 /**
  * The tests that need a browser: `npm run test:browser`.
@@ -6,7 +6,7 @@ import { base } from './jest.config.js'
  * @type {import('jest').Config}
  */
 export default {
-  ...base,
+  ...withProcesses,
   displayName: 'browser',
   testMatch: ['<rootDir>/test/browser/**/*.test.ts', '<rootDir>/packages/*/test/**/*.browser.test.ts'],
   testTimeout: 60_000,

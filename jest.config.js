@@ -13,23 +13,26 @@ export const base = {
   modulePathIgnorePatterns: ['/test/fixtures/', '<rootDir>/.stryker-tmp'],
 }
 
+/** For tests that start processes. @type {import('jest').Config} */
+export const withProcesses = { ...base, setupFilesAfterEnv: ['<rootDir>/test/support/secondAttempt.ts'] }
+
 /** @type {import('jest').Config} */
 export default {
   // Real hosts and real storage take their time, above all on a busy machine; nothing is asserted about time.
   testTimeout: 60_000,
   projects: [
     ...['unit', 'integration', 'e2e', 'adoption'].map((name) => ({
-      ...base,
+      ...(name === 'unit' ? base : withProcesses),
       displayName: name,
       testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
     })),
     {
-      ...base,
+      ...withProcesses,
       displayName: 'packages',
       testMatch: ['<rootDir>/packages/{testkit,soak,bench}/test/**/*.test.ts'],
     },
     {
-      ...base,
+      ...withProcesses,
       displayName: 'func-local',
       testMatch: ['<rootDir>/packages/func-local/test/**/*.test.ts'],
     },
