@@ -16,7 +16,8 @@ export const USUAL_PORTS: Readonly<Record<Service, number>> = { blob: 10000, que
 const ACCOUNT = 'devstoreaccount1'
 const ACCOUNT_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=='
 
-const START_TIMEOUT_MS = 30_000
+// It reads all that is stored first: with 60,000 orders and a busy machine more than half a minute.
+const START_TIMEOUT_MS = 120_000
 // A clean stop writes everything to the disk: well under a second, or some seconds with a hundred thousand records.
 const STOP_TIMEOUT_MS = 60_000
 
