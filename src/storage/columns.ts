@@ -11,9 +11,7 @@ type Schemas = Readonly<Record<string, v.GenericSchema>>
  * @param schemas of the fields; a field without a schema is a text, number or boolean
  */
 export function toColumns(schemas: Schemas, fields: Fields): Fields {
-  return mapFields(fields, (name, value) =>
-    isJson(schemas, name) && value !== undefined ? JSON.stringify(value) : typed(value),
-  )
+  return mapFields(fields, (name, value) => (isJson(schemas, name) ? JSON.stringify(value) : typed(value)))
 }
 
 /**

@@ -25,9 +25,6 @@ export function numberedQueues(count: number): readonly string[] {
   return count === 1 ? [] : Array.from({ length: count }, (_, number) => `${ORDERS_QUEUE}-${number}`)
 }
 
-/** Every queue of orders that there can be. */
-export const ALL_ORDER_QUEUES: readonly string[] = [ORDERS_QUEUE, ...numberedQueues(MOST_QUEUES)]
-
 /** The poison queue of a queue: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue-trigger#poison-messages */
 export function poisonQueueOf(queue: string): string {
   return `${queue}-poison`

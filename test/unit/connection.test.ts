@@ -123,6 +123,10 @@ describe('the storage settings', () => {
     ['only the credential is named', { AzureWebJobsStorage__credential: 'managedidentity' }],
   ])('are refused, with what is missing, when %s', (_, environment) => {
     expect(() => storageConnection(environment)).toThrow(StorageSettingsError)
+    // The log and the portal show the name.
+    expect(() => storageConnection(environment)).toThrow(
+      expect.objectContaining({ name: 'StorageSettingsError' }),
+    )
     expect(() => storageConnection(environment)).toThrow(
       /AzureWebJobsStorage to a connection string .*__accountName, or both .*__queueServiceUri and .*__tableServiceUri/,
     )

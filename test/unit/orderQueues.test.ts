@@ -12,6 +12,7 @@ describe('ORDER_QUEUES', () => {
   it('is 1 when it is not set', () => {
     expect(orderQueueCount({})).toBe(1)
     expect(orderQueueCount({ ORDER_QUEUES: '' })).toBe(1)
+    expect(orderQueueCount({ ORDER_QUEUES: undefined })).toBe(1)
   })
 
   it('is any whole number from 1 to 32, in any spelling of its name', () => {
