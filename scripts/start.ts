@@ -5,7 +5,6 @@ import { createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
-import * as esbuild from 'esbuild'
 import type { AppSettings } from 'func-local/settings'
 import {
   azuritePorts,
@@ -18,9 +17,9 @@ import {
 import { storageConnection } from '../src/storage/connection.ts'
 import { orderQueueCount } from '../src/storage/queueCount.ts'
 import { StorageSettingsError } from '../src/storage/settingsError.ts'
-import { bundleOptions, DEVELOPMENT_FOLDER, removeStaleOutput, ROOT } from './build.ts'
+import { DEVELOPMENT_FOLDER, ROOT } from './build.ts'
 import { prepareDevelopmentApp } from './developmentApp.ts'
-import { whenNpmIsGone } from './npmProcess.ts'
+import { goOnUnread, whenNpmIsGone } from './npmProcess.ts'
 import { ensureSettingsFile, hostSettings, SettingsFileError } from './settings.ts'
 
 const USAGE = `npm start -- [--host func|func-local] [--port N] [--enableAuth] [--verbose] [--inspect[=PORT]]
@@ -137,39 +136,30 @@ async function requireFreePort(port: number): Promise<void> {
   }
 }
 
+/** The process that builds. */
+interface Builder {
+  /** Rejects with a StartError if the first build fails. */
+  readonly built: Promise<void>
+  stop(): Promise<void>
+}
+
 /** Builds, and rebuilds on every change of a source file. The host reloads what is new. */
-async function buildAndWatch(): Promise<esbuild.BuildContext> {
-  const firstBuild = Promise.withResolvers<boolean>()
-  let builds = 0
-  const report: esbuild.Plugin = {
-    name: 'report',
-    setup(build) {
-      let begun = 0
-      build.onStart(() => {
-        begun = performance.now()
-      })
-      build.onEnd(async ({ errors, warnings, metafile }) => {
-        const text = [
-          ...(await esbuild.formatMessages(errors, { kind: 'error', color: process.stderr.isTTY })),
-          ...(await esbuild.formatMessages(warnings, { kind: 'warning', color: process.stderr.isTTY })),
-        ].join('')
-        if (text !== '') process.stderr.write(text)
-        if (++builds === 1) {
-          if (metafile !== undefined && errors.length === 0) await removeStaleOutput(metafile)
-          firstBuild.resolve(errors.length === 0)
-        } else if (errors.length > 0) {
-          console.error('The build failed; the last good version keeps running.')
-        } else {
-          console.log(`Rebuilt in ${Math.round(performance.now() - begun)} ms.`)
-        }
-      })
+function startBuilder(): Builder {
+  const child = fork(path.join(ROOT, 'scripts/watch.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const ended = once(child, 'exit')
+  const first = Promise.race([once(child, 'message'), ended.then(() => [false])])
+  const built = first.then(([isBuilt]) => {
+    if (isBuilt !== true) throw new StartError('The app does not build; the errors are above.')
+  })
+  // After a signal nobody waits for it any more.
+  built.catch(() => undefined)
+  return {
+    built,
+    async stop() {
+      if (child.connected) child.disconnect()
+      await ended
     },
   }
-  const context = await esbuild.context({ ...bundleOptions('development'), plugins: [report] })
-  await context.watch()
-  if (await firstBuild.promise) return context
-  await context.dispose()
-  throw new StartError('The app does not build; the errors are above.')
 }
 
 /** Starts Azurite if the app's storage is an Azurite on this machine, and it does not run yet. */
@@ -328,11 +318,12 @@ async function run(options: Options, interruption: Interruption): Promise<number
   const storage = ensureAzurite(settings, signal)
   // Its failure is looked at below, after the build's.
   storage.catch(() => undefined)
-  let watching: esbuild.BuildContext | undefined
+  let builder: Builder | undefined
   let child: HostProcess | undefined
   const app = await prepareDevelopmentApp()
   try {
-    watching = await unlessInterrupted(buildAndWatch(), signal)
+    builder = startBuilder()
+    await unlessInterrupted(builder.built, signal)
     // Core Tools exits when storage is not there yet; func-local waits for it.
     if (host === 'func') await storage
     signal.throwIfAborted()
@@ -375,10 +366,7 @@ async function run(options: Options, interruption: Interruption): Promise<number
     return 1
   } finally {
     app.close()
-    // A signal from the terminal has ended esbuild's own process, too, and it would not reply.
-    if (watching !== undefined && !signal.aborted) {
-      await unlessInterrupted(watching.dispose(), signal).catch(() => undefined)
-    }
+    await builder?.stop()
     const azurite = await storage.catch(() => undefined)
     await azurite?.stop()
   }
@@ -451,12 +439,7 @@ async function unlessInterrupted<T>(promise: Promise<T>, signal: AbortSignal): P
   })
 }
 
-// `npm start | head -1` closes the pipe; the service goes on.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
-}
+goOnUnread()
 
 const interruption = handleSignals()
 try {

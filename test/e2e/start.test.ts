@@ -99,10 +99,16 @@ async function start(
   return started
 }
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  instead: () => string | Promise<string> = () => '',
+): Promise<void> {
   const end = performance.now() + 30_000
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`never happened: ${what}\n${started?.output() ?? ''}`)
+    if (performance.now() > end) {
+      throw new Error(`never happened: ${what}\n${await instead()}\n${started?.output() ?? ''}`)
+    }
     await delay(20)
   }
 }
@@ -116,8 +122,17 @@ function interrupt({ child }: Start): void {
 }
 
 async function nothingIsLeft(npmStart: Start): Promise<void> {
-  await until('all processes end', async () => (await npmStart.processes()).length === 0)
+  await until(
+    'all processes end',
+    async () => (await npmStart.processes()).length === 0,
+    async () => (await Promise.all((await npmStart.processes()).map(commandOf))).join('\n'),
+  )
   for (const port of npmStart.ports) await until(`port ${port} is free`, () => isFree(port))
+}
+
+async function commandOf(pid: number): Promise<string> {
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => 'has ended')
+  return `${pid}: ${command.replaceAll('\0', ' ')}`
 }
 
 async function isFree(port: number): Promise<boolean> {
