@@ -396,6 +396,7 @@ test('nor one that appears between a read and a write', async () => {
     storage.table.set(id, { record: { ...cancelled, id }, etag: 'v9' })
     return Promise.resolve({ written: false, cause: new Error('changed') } as const)
   }
+  const undecided = 'Nothing is decided for the status cancelled.'
   const racing = serviceOver({
     records: {
       ...storage.records,
@@ -403,12 +404,12 @@ test('nor one that appears between a read and a write', async () => {
       replace: ({ id }) => cancelling(id),
     },
   })
-  await expect(racing.accept({ ...widget, id: 'a1' })).rejects.toThrow(TypeError)
+  await expect(racing.accept({ ...widget, id: 'a1' })).rejects.toThrow(undecided)
   await service.accept({ ...widget, id: 'a2' })
-  await expect(racing.place({ ...widget, id: 'a2' })).rejects.toThrow(TypeError)
+  await expect(racing.place({ ...widget, id: 'a2' })).rejects.toThrow(undecided)
   await service.accept({ ...widget, id: 'a3' })
   const replacing = serviceOver({ records: { ...storage.records, replace: ({ id }) => cancelling(id) } })
-  await expect(replacing.place({ ...widget, id: 'a3' })).rejects.toThrow(TypeError)
+  await expect(replacing.place({ ...widget, id: 'a3' })).rejects.toThrow(undecided)
   expect(['a1', 'a2', 'a3'].map((id) => stored(id)?.status)).toStrictEqual([
     'cancelled',
     'cancelled',

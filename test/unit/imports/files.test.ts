@@ -301,7 +301,9 @@ describe('lines that are too long', () => {
   it('spoil one order when they are in one quoted cell, and not the next', async () => {
     const { importing, rejected, orders } = importFixture({}, 64 * 1024)
     await importing('two.csv', `item\n"${long}\n${long}"\nb`)
-    expect(rejected('two.csv')).toMatchObject([{ line: 2, type: 'urn:orders:problem:body-too-large' }])
+    expect(rejected('two.csv')).toMatchObject([
+      { line: 2, detail: `A line may be at most ${MAX_LINE_BYTES} bytes long.` },
+    ])
     expect(Object.values(orders())).toStrictEqual([order('b')])
   })
 
