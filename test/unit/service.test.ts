@@ -489,3 +489,52 @@ describe('get', () => {
     await expect(serviceOver({ records: failing }).get('a1')).rejects.toThrow(StorageUnavailableError)
   })
 })
+
+describe('a line of a file', () => {
+  const line = (value: unknown, by = service) => by.processLine({ input: () => value, lineId: 'line-1' })
+
+  it('is processed under its own id, or under that of the line', async () => {
+    const order = { ...processedWidget, id: 'line-1' }
+    expect(await line(widget)).toStrictEqual({ outcome: 'processed', order, already: false })
+    expect(await line(widget)).toStrictEqual({ outcome: 'processed', order, already: true })
+    expect(await line({ ...widget, id: 'a1' })).toStrictEqual({
+      outcome: 'processed',
+      order: processedWidget,
+      already: false,
+    })
+  })
+
+  it('was processed already when another call was faster between read and write', async () => {
+    await service.accept({ ...widget, id: 'a1' })
+    const replacing = serviceOver({
+      records: {
+        ...storage.records,
+        replace: async (record, etag) => {
+          await storage.records.replace(record, etag)
+          return noAnswer()
+        },
+      },
+    })
+    expect(await line({ ...widget, id: 'a1' }, replacing)).toMatchObject({
+      outcome: 'processed',
+      order: { id: 'a1', status: 'processed' },
+      already: true,
+    })
+  })
+
+  it('is refused for good when it is no order, with its id if it has one', async () => {
+    const reason = expect.any(InvalidOrderError)
+    expect(await line({})).toStrictEqual({ outcome: 'refused', reason })
+    expect(await line({ id: 'a1' })).toStrictEqual({ outcome: 'refused', reason, orderId: 'a1' })
+  })
+
+  it('is not refused for an outage, nor for a bug: that is thrown', async () => {
+    const records = { ...storage.records, create: noAnswer, read: () => Promise.reject(outage) }
+    await expect(line(widget, serviceOver({ records }))).rejects.toThrow(StorageUnavailableError)
+    const bug = new TypeError('bug')
+    const input = () => {
+      throw bug
+    }
+    await expect(service.processLine({ input, lineId: 'line-1' })).rejects.toBe(bug)
+  })
+})
