@@ -38,7 +38,7 @@ test('any JSON array is read element by element, in pieces of any length', async
         for (const { length, bytes: kept } of records) expect(length).toBe(kept.length)
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 100 },
   )
 })
 

@@ -45,7 +45,7 @@ test('any text is split at LF, CRLF and CR, in pieces of any length, with the fi
         )
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })
 
