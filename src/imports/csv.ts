@@ -11,7 +11,7 @@ type Delimiter = (typeof DELIMITERS)[number]
 
 /**
  * The orders of CSV: https://www.rfc-editor.org/rfc/rfc4180, and a header row that names the fields. Line ends may be mixed.
- * Lines without any character but spaces and tabs are no orders.
+ * Lines without any character but spaces and tabs are no orders, unless the tabs separate cells.
  *
  * @throws FileFault when the header names no fields of an order, or where a quoted cell has no end
  */
@@ -37,8 +37,8 @@ export async function* csvRecords(pieces: AsyncIterable<Buffer>): AsyncGenerator
 /** The delimiter that the header has most of, outside of quotes. */
 function delimiterOf(header: Buffer): Delimiter {
   const text = header.toString('latin1').replaceAll(/"[^"]*"/g, '')
-  const counts = DELIMITERS.map((delimiter) => text.split(delimiter).length)
-  return DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ','
+  const count = (delimiter: Delimiter) => text.split(delimiter).length
+  return DELIMITERS.reduce((most, next) => (count(next) > count(most) ? next : most))
 }
 
 interface CsvReader {
@@ -56,7 +56,7 @@ interface CsvReader {
 function csvReader(delimiter: Delimiter, firstLine: number): CsvReader {
   const isWellQuoted = wellQuoted(delimiter)
   let columns: Columns | undefined
-  let header = ''
+  let header: string | undefined
   let line = firstLine
   let records: FileRecord[] = []
   const longLines = new Map<number, FileLine>()
@@ -139,12 +139,12 @@ function csvReader(delimiter: Delimiter, firstLine: number): CsvReader {
   /** What was read until a quoted cell did not end, and then the fault. */
   function* withFault(before: readonly FileRecord[]): Generator<FileRecord> {
     yield* before
-    const opening = open.find(({ bytes }) => !isBlank(bytes))
-    const number = opening?.number ?? line
+    const nothing = { number: line, bytes: Buffer.alloc(0), length: 0 }
+    const { number, bytes, length } = open.find((one) => !isBlank(one.bytes)) ?? nothing
     yield {
       line: number,
-      bytes: (opening?.bytes ?? Buffer.alloc(0)).subarray(0, MAX_LINE_BYTES),
-      length: opening?.length ?? 0,
+      bytes: bytes.subarray(0, MAX_LINE_BYTES),
+      length,
       input: () => {
         throw refused('has a quotation mark that is not closed')
       },
@@ -199,7 +199,6 @@ function write(parser: Parser, bytes: Buffer): Promise<void> {
 
 function finish(parser: Parser): Promise<void> {
   return new Promise((resolve, reject) => {
-    parser.once('error', reject)
     parser.end(settle(resolve, reject))
   })
 }

@@ -49,8 +49,6 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
 /**
  * A refused line, as a line of JSON: its number, its exact text (or its bytes as Base64, where they are no UTF-8), and the
  * problem as an HTTP response would have it, every fault with its pointer. Of a line that is too long the beginning is there,
@@ -64,7 +62,8 @@ export function rejectedLine(
   const { type, title } = reason.kind
   const entry = {
     line,
-    ...(orderId !== undefined && { id: orderId }),
+    // Not in the line when it is undefined.
+    id: orderId,
     ...textOf(bytes, length > bytes.length),
     ...(length > bytes.length && { length }),
     type,
@@ -76,20 +75,11 @@ export function rejectedLine(
 }
 
 function textOf(bytes: Uint8Array, cut: boolean): { readonly text: string } | { readonly base64: string } {
+  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   try {
     // What was cut may end within a character.
     return { text: utf8.decode(bytes, { stream: cut }) }
   } catch {
     return { base64: Buffer.from(bytes).toString('base64') }
-  } finally {
-    if (cut) resetDecoder()
-  }
-}
-
-function resetDecoder(): void {
-  try {
-    utf8.decode()
-  } catch {
-    // It had half a character left.
   }
 }

@@ -396,6 +396,7 @@ test('nor one that appears between a read and a write', async () => {
     storage.table.set(id, { record: { ...cancelled, id }, etag: 'v9' })
     return Promise.resolve({ written: false, cause: new Error('changed') } as const)
   }
+  const undecided = 'Nothing is decided for the status cancelled.'
   const racing = serviceOver({
     records: {
       ...storage.records,
@@ -403,12 +404,12 @@ test('nor one that appears between a read and a write', async () => {
       replace: ({ id }) => cancelling(id),
     },
   })
-  await expect(racing.accept({ ...widget, id: 'a1' })).rejects.toThrow(TypeError)
+  await expect(racing.accept({ ...widget, id: 'a1' })).rejects.toThrow(undecided)
   await service.accept({ ...widget, id: 'a2' })
-  await expect(racing.place({ ...widget, id: 'a2' })).rejects.toThrow(TypeError)
+  await expect(racing.place({ ...widget, id: 'a2' })).rejects.toThrow(undecided)
   await service.accept({ ...widget, id: 'a3' })
   const replacing = serviceOver({ records: { ...storage.records, replace: ({ id }) => cancelling(id) } })
-  await expect(replacing.place({ ...widget, id: 'a3' })).rejects.toThrow(TypeError)
+  await expect(replacing.place({ ...widget, id: 'a3' })).rejects.toThrow(undecided)
   expect(['a1', 'a2', 'a3'].map((id) => stored(id)?.status)).toStrictEqual([
     'cancelled',
     'cancelled',
@@ -486,5 +487,54 @@ describe('get', () => {
   it('reports that storage is unavailable', async () => {
     const failing = { ...storage.records, read: () => Promise.reject(outage) }
     await expect(serviceOver({ records: failing }).get('a1')).rejects.toThrow(StorageUnavailableError)
+  })
+})
+
+describe('a line of a file', () => {
+  const line = (value: unknown, by = service) => by.processLine({ input: () => value, lineId: 'line-1' })
+
+  it('is processed under its own id, or under that of the line', async () => {
+    const order = { ...processedWidget, id: 'line-1' }
+    expect(await line(widget)).toStrictEqual({ outcome: 'processed', order, already: false })
+    expect(await line(widget)).toStrictEqual({ outcome: 'processed', order, already: true })
+    expect(await line({ ...widget, id: 'a1' })).toStrictEqual({
+      outcome: 'processed',
+      order: processedWidget,
+      already: false,
+    })
+  })
+
+  it('was processed already when another call was faster between read and write', async () => {
+    await service.accept({ ...widget, id: 'a1' })
+    const replacing = serviceOver({
+      records: {
+        ...storage.records,
+        replace: async (record, etag) => {
+          await storage.records.replace(record, etag)
+          return noAnswer()
+        },
+      },
+    })
+    expect(await line({ ...widget, id: 'a1' }, replacing)).toMatchObject({
+      outcome: 'processed',
+      order: { id: 'a1', status: 'processed' },
+      already: true,
+    })
+  })
+
+  it('is refused for good when it is no order, with its id if it has one', async () => {
+    const reason = expect.any(InvalidOrderError)
+    expect(await line({})).toStrictEqual({ outcome: 'refused', reason })
+    expect(await line({ id: 'a1' })).toStrictEqual({ outcome: 'refused', reason, orderId: 'a1' })
+  })
+
+  it('is not refused for an outage, nor for a bug: that is thrown', async () => {
+    const records = { ...storage.records, create: noAnswer, read: () => Promise.reject(outage) }
+    await expect(line(widget, serviceOver({ records }))).rejects.toThrow(StorageUnavailableError)
+    const bug = new TypeError('bug')
+    const input = () => {
+      throw bug
+    }
+    await expect(service.processLine({ input, lineId: 'line-1' })).rejects.toBe(bug)
   })
 })

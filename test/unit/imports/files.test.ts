@@ -144,6 +144,13 @@ describe.each(CHUNKS)('in chunks of %i bytes', (chunk) => {
       ])
     })
 
+    it('takes tabs that separate cells for an order, and not for a blank line', async () => {
+      const { rejected } = await csv('item\tquantity\n\t\n \n')
+      expect(rejected).toMatchObject([
+        { line: 2, text: '\t', errors: [{ pointer: '/item', detail: 'is required' }] },
+      ])
+    })
+
     it('says where a quoted cell begins that has no end, and reads nothing after it', async () => {
       const { rejected, report, orders } = await csv('item\na\n\nb\n\n"c\nd\n')
       expect(items(orders())).toStrictEqual(['a', 'b'])
@@ -289,6 +296,15 @@ describe('lines that are too long', () => {
     expect(line).toMatchObject({ type: 'urn:orders:problem:body-too-large' })
     expect(line?.length).toBeGreaterThanOrEqual(1_000_000)
     expect(line?.text?.length).toBeLessThanOrEqual(1024)
+  })
+
+  it('spoil one order when they are in one quoted cell, and not the next', async () => {
+    const { importing, rejected, orders } = importFixture({}, 64 * 1024)
+    await importing('two.csv', `item\n"${long}\n${long}"\nb`)
+    expect(rejected('two.csv')).toMatchObject([
+      { line: 2, detail: `A line may be at most ${MAX_LINE_BYTES} bytes long.` },
+    ])
+    expect(Object.values(orders())).toStrictEqual([order('b')])
   })
 
   it('are those of more than 64 KiB', async () => {
