@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test, jest } from '@jest/globals'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -74,24 +74,49 @@ describe("the app's output", () => {
     expect(sent).toEqual([])
   })
 
-  test('goes the direct way when the app does not yield for a second and the channel is behind', async () => {
-    const pass = (milliseconds: number): void => {
-      const until = performance.now() + milliseconds
-      while (performance.now() < until);
-    }
-    socket.writableLength = 1
-    out.stdout.write('a')
-    pass(1010)
-    socket.writableLength = 0
-    out.stdout.write('b')
-    socket.writableLength = 1
-    out.stderr.write('c')
-    expect(direct).toEqual([['stderr', true, 'c', undefined, undefined]])
-    // A turn later it has yielded.
-    await new Promise((resolve) => setImmediate(resolve))
-    await new Promise((resolve) => setImmediate(resolve))
-    out.stdout.write('d')
-    expect(sent).toMatchObject([{ text: 'a' }, { text: 'b' }, { text: 'd' }])
+  describe('while the channel is behind and the app does not yield', () => {
+    let elapsed = 0
+    let used = 0
+
+    beforeEach(() => {
+      elapsed = 0
+      used = 0
+      jest.spyOn(performance, 'now').mockImplementation(() => elapsed)
+      jest.spyOn(process, 'cpuUsage').mockImplementation((since = { user: 0, system: 0 }) => ({
+        user: (used * 1000) / 2 - since.user,
+        system: (used * 1000) / 2 - since.system,
+      }))
+      socket.writableLength = 1
+      out.stdout.write('a')
+    })
+    afterEach(() => {
+      jest.restoreAllMocks()
+    })
+
+    test.each([
+      ['a second of CPU time', 1010, 1010, true],
+      ['less than a second of CPU time, on a busy machine', 9000, 990, false],
+      ['ten seconds without work', 10_010, 0, true],
+      ['less than a second', 990, 990, false],
+    ])('%s', (_what, milliseconds, cpu, isDirect) => {
+      elapsed = milliseconds
+      used = cpu
+      out.stderr.write('c')
+      expect(direct).toEqual(isDirect ? [['stderr', true, 'c', undefined, undefined]] : [])
+      expect(sent).toMatchObject([{ text: 'a' }, ...(isDirect ? [] : [{ text: 'c' }])])
+    })
+
+    test('it goes over the channel again when the channel is not behind, and a turn later', async () => {
+      elapsed = used = 1010
+      socket.writableLength = 0
+      out.stdout.write('b')
+      socket.writableLength = 1
+      await new Promise((resolve) => setImmediate(resolve))
+      await new Promise((resolve) => setImmediate(resolve))
+      out.stdout.write('d')
+      expect(direct).toEqual([])
+      expect(sent).toMatchObject([{ text: 'a' }, { text: 'b' }, { text: 'd' }])
+    })
   })
 })
 

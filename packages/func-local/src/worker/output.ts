@@ -5,25 +5,32 @@ import type { FromWorker } from '../protocol.ts'
 
 type Write = typeof process.stdout.write
 
+/** Of CPU time: a busy machine does not make an app stuck. */
 const STUCK_AFTER_MS = 1000
+/** Of a clock on the wall, in which an app may also wait without yielding. */
+const WAITING_AFTER_MS = 10_000
 
 /**
  * Sends what the app writes to its standard output and error over the channel, so that it keeps its place among the log
  * entries of `context.log`. The channel sends what the system does not take at once when the app yields; an app that does
- * not yield for a second writes to the process's own pipes instead, which are written synchronously.
+ * not yield for a second of its CPU time, or for ten seconds, writes to the process's own pipes instead, which are written synchronously.
  */
 export function redirectOutput(
   channel: Channel<FromWorker>,
   socket: Pick<Socket, 'writable' | 'writableLength'>,
   output: Readonly<Record<'stdout' | 'stderr', { write: Write }>> = process,
 ): void {
-  let turnBegan: number | undefined
+  let turnBegan: { readonly at: number; readonly cpu: NodeJS.CpuUsage } | undefined
   const isStuck = (): boolean => {
     if (turnBegan === undefined) {
-      turnBegan = performance.now()
+      turnBegan = { at: performance.now(), cpu: process.cpuUsage() }
       setImmediate(() => (turnBegan = undefined))
     }
-    return socket.writableLength > 0 && performance.now() - turnBegan > STUCK_AFTER_MS
+    if (socket.writableLength === 0) return false
+    const elapsed = performance.now() - turnBegan.at
+    if (elapsed <= STUCK_AFTER_MS) return false
+    const { user, system } = process.cpuUsage(turnBegan.cpu)
+    return (user + system) / 1000 > STUCK_AFTER_MS || elapsed > WAITING_AFTER_MS
   }
   for (const name of ['stdout', 'stderr'] as const) {
     const stream = output[name]
