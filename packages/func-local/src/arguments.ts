@@ -19,6 +19,8 @@ export interface StartOptions {
   readonly functions: readonly string[] | undefined
   readonly enableAuth: boolean
   readonly verbose: boolean
+  /** Writes the log as JSON, one object a line. */
+  readonly json: boolean
   /** Arguments for the worker's Node. */
   readonly languageWorker: readonly string[]
   /** One line for each flag that has no effect. */
@@ -39,6 +41,7 @@ const FLAGS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['--functions', 'list'],
   ['--enableAuth', 'flag'],
   ['--verbose', 'flag'],
+  ['--json', 'flag'],
   ['--language-worker', 'worker'],
   ['--no-build', 'flag'],
   ['--help', 'flag'],
@@ -52,14 +55,14 @@ interface Unsupported {
   readonly why: string
 }
 const HTTP_ONLY = 'it serves HTTP only'
-const PLAIN_LOG = 'it writes its log as plain lines only'
+const OTHER_JSON = 'it has a JSON log of another form, --json'
 const OTHER_LANGUAGE = 'it is for .NET apps'
 const UNSUPPORTED: ReadonlyMap<string, Unsupported> = new Map([
   ['--useHttps', { takesValue: false, matters: true, why: HTTP_ONLY }],
   ['--cert', { takesValue: true, matters: true, why: HTTP_ONLY }],
   ['--password', { takesValue: true, matters: true, why: HTTP_ONLY }],
-  ['--enable-json-output', { takesValue: false, matters: true, why: PLAIN_LOG }],
-  ['--json-output-file', { takesValue: true, matters: true, why: PLAIN_LOG }],
+  ['--enable-json-output', { takesValue: false, matters: true, why: OTHER_JSON }],
+  ['--json-output-file', { takesValue: true, matters: true, why: OTHER_JSON }],
   ['--timeout', { takesValue: true, matters: false, why: 'it waits for as long as the app takes to load' }],
   ['--runtime', { takesValue: true, matters: false, why: OTHER_LANGUAGE }],
   ['--dotnet-isolated-debug', { takesValue: false, matters: false, why: OTHER_LANGUAGE }],
@@ -157,6 +160,7 @@ export function parseArguments(args: readonly string[]): Command {
       functions,
       enableAuth: flags.has('--enableAuth'),
       verbose: flags.has('--verbose'),
+      json: flags.has('--json'),
       languageWorker,
       notices,
     },

@@ -6,7 +6,8 @@ import { readConfiguration, type Configuration } from './config/configuration.ts
 import { ConfigurationError } from './config/json-file.ts'
 import { StoppedError } from './host/app-runner.ts'
 import { startHost } from './host/host.ts'
-import { createLog, type Log, type Sink } from './host/log.ts'
+import { createLog, type Log } from './host/log.ts'
+import { jsonLines, textLines, type TextSink } from './host/log-format.ts'
 import { linesOf } from './host/log-text.ts'
 import { secretsOf } from './host/secrets.ts'
 import { WorkerExitError } from './host/worker-process.ts'
@@ -29,21 +30,29 @@ await main(process.argv.slice(2))
 
 async function main(args: readonly string[]): Promise<void> {
   const write = standardOutput()
-  let redact = (text: string): string => text
+  let log: Log | undefined
+  let isJson = false
   try {
     const command = parseArguments(args)
     if (command.kind === 'help') write(USAGE)
     else if (command.kind === 'invoke') await invoke(command.invoke, (text) => process.stdout.write(text))
     else if (command.kind === 'version') write(`${packageVersion()}\n`)
     else {
-      const log = createLog({ verbose: command.options.verbose, colours: hasColours() }, write)
-      redact = log.redact
+      const { verbose, json } = command.options
+      isJson = json
+      const lines = json ? jsonLines(write) : textLines({ verbose, colours: hasColours() }, write)
+      log = createLog({ verbose }, lines)
       await run(command.options, log)
     }
   } catch (error) {
     process.exitCode = 1
-    const lines = linesOf(redact(explain(error)), { colours: false, fromApp: false })
-    process.stderr.write(`${lines.join('\n')}\n`)
+    const reason = explain(error)
+    // A tool reads one stream.
+    if (isJson && log !== undefined) log.error(reason)
+    else {
+      const lines = linesOf(log?.redact(reason) ?? reason, { colours: false, fromApp: false })
+      process.stderr.write(`${lines.join('\n')}\n`)
+    }
   }
 }
 
@@ -90,7 +99,7 @@ async function run(options: StartOptions, log: Log): Promise<void> {
 }
 
 /** Calls a function of a host that runs, or of one of its own. */
-async function invoke(command: InvokeCommand, write: Sink): Promise<void> {
+async function invoke(command: InvokeCommand, write: TextSink): Promise<void> {
   // Only this command needs it.
   const { runInvoke } = await import('./invoke/run-invoke.ts')
   const appDirectory = path.resolve(command.scriptRoot ?? '.')
@@ -120,7 +129,10 @@ async function invoke(command: InvokeCommand, write: Sink): Promise<void> {
         configuration: () => readConfiguration(appDirectory, environment),
         cors: () => undefined,
         keys: undefined,
-        log: createLog({ verbose: true, colours: false }, command.verbose ? writeError : () => undefined),
+        log: createLog(
+          { verbose: true },
+          command.verbose ? textLines({ verbose: true, colours: false }, writeError) : () => undefined,
+        ),
         registry,
         listens: false,
         stopping,
@@ -186,7 +198,7 @@ function hasColours(): boolean {
  * Standard output that outlives its reader: a closed pipe must not end the host. What is logged in one turn of the event
  * loop is written at once: each write is a system call that wakes the reader.
  */
-function standardOutput(): Sink {
+function standardOutput(): TextSink {
   let open = true
   let pending = ''
   const flush = (): void => {

@@ -11,7 +11,8 @@ Runs the Azure Functions app (Node.js, v4 programming model) in this folder, and
   --cors <origins>         Origins that browsers may call from, with commas between; * for all. Default: Host.CORS.
   --cors-credentials       Let browsers send credentials across origins. Default: Host.CORSCredentials.
   --enableAuth             Ask for function and admin keys, as in Azure. The key is FUNC_LOCAL_KEY, or made and printed.
-  --verbose                Show the host's own information too.
+  --json                   Write the log for tools: one JSON object a line.
+  --verbose                Show the host's own information too, and the ids of requests.
   --language-worker -- …   Arguments for the Node process that runs the app, for example --inspect=9229. Last, because
                            everything after the two dashes is for Node.
   --no-build               Accepted; func-local never builds the app.

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createAppRunner, StoppedError } from '../src/host/app-runner.ts'
 import type { Generation } from '../src/host/generation.ts'
 import { createLog, type Log } from '../src/host/log.ts'
+import { textLines } from '../src/host/log-format.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
 import { WorkerExitError } from '../src/host/worker-process.ts'
 import { createFakeClock, type FakeClock } from './harness/fake-clock.ts'
@@ -62,7 +63,8 @@ function fakeWorker(pid: number): FakeWorker {
 }
 
 function quietLog(lines: string[]): Log {
-  return createLog({ verbose: false, colours: false }, (text) => lines.push(text.trimEnd()))
+  const write = (text: string): number => lines.push(text.trimEnd())
+  return createLog({ verbose: false }, textLines({ verbose: false, colours: false }, write))
 }
 
 async function until(condition: () => boolean): Promise<void> {

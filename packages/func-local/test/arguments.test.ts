@@ -12,6 +12,7 @@ const defaults: StartOptions = {
   functions: undefined,
   enableAuth: false,
   verbose: false,
+  json: false,
   languageWorker: [],
   notices: [],
 }
@@ -47,6 +48,7 @@ describe('the command line', () => {
       ['start', '--csharp', '--verbose'],
       { verbose: true, notices: [expect.stringContaining('--csharp is not supported') as unknown as string] },
     ],
+    [['start', '--json'], { json: true }],
     [['start', '--language-worker=--inspect'], { languageWorker: ['--inspect'] }],
     [['start', '--language-worker=--a  --b'], { languageWorker: ['--a', '--b'] }],
     [
@@ -108,7 +110,10 @@ describe('the command line', () => {
     ],
     [['start', '--cert', 'a.pfx'], /--cert is not supported/],
     [['start', '--password=x'], /--password is not supported/],
-    [['start', '--enable-json-output', 'true'], /--enable-json-output is not supported/],
+    [
+      ['start', '--enable-json-output', 'true'],
+      /--enable-json-output is not supported by func-local: it has a JSON log of another form, --json\. Leave it out, or use/,
+    ],
     [['start', '--json-output-file', 'f'], /--json-output-file is not supported/],
     [['start', '--nothing-like-it'], /Unknown flag '--nothing-like-it'\. See/],
     [['start', '--port'], /--port needs a value/],
@@ -157,6 +162,7 @@ describe('the command line', () => {
       '--useHttps',
       '--cert',
       '--password',
+      '--json',
       '--timeout',
       '--enable-json-output',
       '--json-output-file',

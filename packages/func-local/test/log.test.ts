@@ -1,17 +1,20 @@
 import { describe, expect, test } from '@jest/globals'
 import type { LogLevel } from '../src/protocol.ts'
 import { createLog, type Log } from '../src/host/log.ts'
+import { textLines } from '../src/host/log-format.ts'
 import { braceAlternatives } from '../src/worker/brace-alternatives.ts'
 
 function logTo(lines: string[], options: { colours?: boolean; verbose?: boolean } = {}): Log {
-  return createLog({ verbose: options.verbose ?? false, colours: options.colours ?? false }, (text) => {
+  const { verbose = false, colours = false } = options
+  const write = (text: string): void => {
     lines.push(
       ...text
         .trimEnd()
         .split('\n')
         .map((line) => line.replace(/^\[[^\]]+\] /, '')),
     )
-  })
+  }
+  return createLog({ verbose }, textLines({ verbose, colours }, write))
 }
 
 describe('the log', () => {
@@ -90,7 +93,8 @@ describe('the log', () => {
     const written = (colours: boolean): string => {
       let text = ''
       const now = (): Date => new Date('2026-01-02T03:04:05.678Z')
-      const log = createLog({ verbose: false, colours }, (part) => (text += part), now)
+      const lines = textLines({ verbose: false, colours }, (part) => (text += part))
+      const log = createLog({ verbose: false }, lines, now)
       log.info('one\r\ntwo\n\n')
       log.warn('three')
       log.error('four')

@@ -252,10 +252,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 
   function writeEntry({ category, level, message, functionName, invocationId }: LogEntry): void {
     if (category === 'user' && invocationId !== undefined && invocations.isWatched()) {
-      const about = { invocationId, functionName: functionName ?? '' }
-      invocations.publish({ ...about, kind: 'log', level, message })
+      invocations.publish({ invocationId, functionName: functionName ?? '', kind: 'log', level, message })
     }
-    if (category === 'user') log.write(`Function.${functionName ?? 'Host'}.User`, level, message)
-    else log.write('Worker', level, message)
+    const about = { functionName, invocationId }
+    if (category === 'user') log.write(`Function.${functionName ?? 'Host'}.User`, level, message, about)
+    else log.write('Worker', level, message, about)
   }
 }

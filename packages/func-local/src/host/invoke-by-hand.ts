@@ -4,7 +4,7 @@ import type { Generation, LoadedFunction } from './generation.ts'
 import type { InvocationFeed, InvocationNews } from './invocation-feed.ts'
 import { nearest } from '../nearest.ts'
 import type { LogLevel, RpcException, TypedData } from '../protocol.ts'
-import type { EventByHand } from '../http/request.ts'
+import type { ExtraOfEvent } from '../http/request.ts'
 import type { HandRequest } from '../registry.ts'
 import { bytesOf } from '../bindings/captured.ts'
 import { jsonIn } from '../json-text.ts'
@@ -87,7 +87,7 @@ export interface ByHandCaller {
 /** Sends a request to this host as a client does; `byHand` reaches the event that it becomes. */
 export type RequestSender = (
   request: HandRequest,
-  byHand: EventByHand,
+  byHand: ExtraOfEvent,
 ) => Promise<{
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -111,7 +111,7 @@ export function createByHandCaller(
       const isGiven = data !== undefined
       const watch = watchInvocation(invocations)
       const inputs = inputsOf(fn.definition, options.inputs ?? {})
-      const extra: EventByHand = { ...(inputs.size > 0 ? { inputs } : {}), onAttempt: watch.began }
+      const extra: ExtraOfEvent = { ...(inputs.size > 0 ? { inputs } : {}), onAttempt: watch.began }
       try {
         const body = isGiven ? bufferOf(data) : Buffer.from(byHand.sample())
         if (byHand.kind === 'request') {

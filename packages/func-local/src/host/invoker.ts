@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { resolveExpression } from '../binding-expression.ts'
-import type { InvocationResponse, RetryContext, RpcException, TypedData } from '../protocol.ts'
+import type { InvocationResponse, LogLevel, RetryContext, RpcException, TypedData } from '../protocol.ts'
 import type { BindingScope, InvocationOutcome, Registry, Services, TriggerEvent } from '../registry.ts'
 import {
   BindingError,
@@ -37,12 +37,11 @@ export function createAttempt(
     const about = { invocationId, functionName: fn.name }
     if (invocations.isWatched())
       invocations.publish({ ...about, kind: 'began', reason: event.reason, at: new Date() })
-    log.write(
-      category,
-      'information',
-      `Executing 'Functions.${fn.name}' (Reason='${event.reason}', Id=${invocationId})`,
-    )
-    if (event.details !== undefined) log.write(category, 'information', `Trigger Details: ${event.details}`)
+    const write = (level: LogLevel, message: string): void => {
+      log.write(category, level, message, about)
+    }
+    write('information', `Executing 'Functions.${fn.name}' (Reason='${event.reason}', Id=${invocationId})`)
+    if (event.details !== undefined) write('information', `Trigger Details: ${event.details}`)
     const duration = (): string => `${Math.round(performance.now() - started)}ms`
     const ended = (error: RpcException | undefined, response?: InvocationResponse): void => {
       if (!invocations.isWatched()) return
@@ -52,8 +51,7 @@ export function createAttempt(
     }
     try {
       const response = await run(invocationId, event, retryContext)
-      log.write(
-        category,
+      write(
         'information',
         `Executed 'Functions.${fn.name}' (Succeeded, Id=${invocationId}, Duration=${duration()})`,
       )
@@ -61,12 +59,8 @@ export function createAttempt(
       return { ok: true, response }
     } catch (thrown) {
       const error = exceptionOf(thrown)
-      log.write(
-        category,
-        'error',
-        `Executed 'Functions.${fn.name}' (Failed, Id=${invocationId}, Duration=${duration()})`,
-      )
-      log.write(category, 'error', describe(fn, error))
+      write('error', `Executed 'Functions.${fn.name}' (Failed, Id=${invocationId}, Duration=${duration()})`)
+      write('error', describe(fn, error))
       ended(error)
       return { ok: false, error }
     }

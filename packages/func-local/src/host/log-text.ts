@@ -23,7 +23,7 @@ const HOST_LINE = new RegExp(
     "Functions? '?[\\w.-]+'? (?:is|are|failed|cannot) ", 'Timeout value of ', 'Waiting for `', 'Message has reached ',
     "(?:Message|Queue|Container|Blob) '", "The (?:lease|listener|schedule|retry policy|request) ", 'Storage responds again',
     'System\\.Private\\.CoreLib: ', 'Host lock lease', 'Worker process ', 'Language Worker Process', 'No job functions found',
-    '(?:host|local\\.settings)\\.json: ', 'func-local ',
+    '(?:host|local\\.settings)\\.json: ', '\\.env: ', 'func-local ', '[A-Z]+ \\S+ (?:\\d{3}|(?:\\d{3} )?aborted) \\d+ ms',
   ].join('|')})`,
 ) // prettier-ignore
 const APP_MARK = '(app) '
@@ -37,11 +37,16 @@ export function linesOf(message: string, { colours, fromApp }: LogTextOptions): 
     .replace(/(?:\r?\n)+$/, '')
     .split(NEWLINE)
     .map((line, index) => {
-      const bare = escaped(line.replace(COLOUR, ''))
+      const bare = escaped(withoutColours(line))
       const mark = (fromApp || index > 0) && HOST_LINE.test(bare) ? APP_MARK : ''
       if (!colours || !line.includes('\u001B')) return mark + bare
       return `${mark}${withColours(line)}${ANSI_RESET}`
     })
+}
+
+/** A text without the sequences that colour it. */
+export function withoutColours(text: string): string {
+  return text.includes('\u001B') ? text.replace(COLOUR, '') : text
 }
 
 function withColours(line: string): string {

@@ -1,23 +1,48 @@
 import { LOG_LEVELS } from '../config/host-options.ts'
 import type { LogLevel } from '../protocol.ts'
-import { linesOf } from './log-text.ts'
 
-const COLOURS: Partial<Record<LogLevel, string>> = {
-  trace: '\u001B[90m',
-  debug: '\u001B[90m',
-  warning: '\u001B[33m',
-  error: '\u001B[31m',
-  critical: '\u001B[31m',
+/** One entry of the log, with no secret in it. */
+export interface LogRecord {
+  readonly time: Date
+  readonly level: LogLevel
+  /** `Function.<name>`, `Function.<name>.User`, `Host.General`, … as `logging.logLevel` of `host.json` names them. */
+  readonly category: string
+  readonly message: string
+  /** The name of the function that it is about. */
+  readonly functionName?: string | undefined
+  readonly invocationId?: string | undefined
+  /** Only for the line that says how an HTTP request ended. */
+  readonly request?: RequestSummary | undefined
+  /** Only for a line that is shown without a time stamp: the list of functions, for example. */
+  readonly plain?: { readonly colour: 'yellow' | 'green' | undefined } | undefined
 }
-const RESET = '\u001B[0m'
+
+/** How an HTTP request ended. */
+export interface RequestSummary {
+  readonly method: string
+  /** Without the query, which may hold a key. */
+  readonly path: string
+  /** `undefined` when the client went away before there was a response. */
+  readonly status: number | undefined
+  readonly milliseconds: number
+  /** Whether the response did not go out whole. */
+  readonly aborted: boolean
+}
+
+/** What an entry is about. */
+export interface LogSubject {
+  readonly functionName?: string | undefined
+  readonly invocationId?: string | undefined
+  readonly request?: RequestSummary | undefined
+}
 
 /** Where the host writes what people and tools read. */
 export interface Log {
   /**
-   * One entry with a time stamp before every physical line. The category decides whether the level is shown:
-   * `Function.<name>` and `Function.<name>.User` from information, everything else from warning.
+   * One entry. The category decides whether the level is shown: `Function.<name>`, `Function.<name>.User` and
+   * `Host.Requests` from information, everything else from warning.
    */
-  write: (category: string, level: LogLevel, message: string) => void
+  write: (category: string, level: LogLevel, message: string, about?: LogSubject) => void
   /** Host lines that are always shown, as Core Tools shows them. */
   info: (message: string) => void
   warn: (message: string) => void
@@ -40,20 +65,24 @@ export interface LogConfiguration {
   readonly secrets: readonly string[]
 }
 
-/** What the command line and the terminal decide. */
+/** What the command line decides. */
 export interface LogOptions {
   readonly verbose: boolean
-  readonly colours: boolean
 }
 
-/** A sink for finished text; `write` must not throw. */
-export type Sink = (text: string) => void
+/** Takes the entries that are shown; must not throw. */
+export type LogSink = (record: LogRecord) => void
 
-const FROM_WORKER = /^(?:Function\..*\.User|Worker)$/
+/** The category of the line for each HTTP request. */
+export const REQUESTS = 'Host.Requests'
+/** The category of the host's own lines. */
+const GENERAL = 'Host.General'
+const STARTUP = 'Host.Startup'
+/** The category of what the app writes to its standard output and error, as the real host names it. */
+export const CONSOLE = 'Host.Function.Console'
 
 /** Creates a log. Levels: https://learn.microsoft.com/azure/azure-functions/configure-monitoring#configure-log-levels */
-export function createLog(options: LogOptions, sink: Sink, now: () => Date = () => new Date()): Log {
-  const { colours, verbose } = options
+export function createLog({ verbose }: LogOptions, sink: LogSink, now: () => Date = () => new Date()): Log {
   let levels: ReadonlyMap<string, LogLevel> = new Map()
   const secrets = new Set<string>()
   const cache = new Map<string, number>()
@@ -71,35 +100,36 @@ export function createLog(options: LogOptions, sink: Sink, now: () => Date = () 
     }
     return level
   }
-  const stamped = (level: LogLevel, message: string, fromApp = false): void => {
-    const stamp = `[${now().toISOString()}] `
-    const colour = colours ? COLOURS[level] : undefined
-    sink(
-      linesOf(redacted(message), { colours, fromApp })
-        .map((line) => (colour === undefined ? `${stamp}${line}\n` : `${stamp}${colour}${line}${RESET}\n`))
-        .join(''),
-    )
+  const entry = (category: string, level: LogLevel, message: string): void => {
+    sink({ time: now(), level, category, message: redacted(message) })
   }
   return {
-    write: (category, level, message) => {
-      if (level !== 'none' && LOG_LEVELS.indexOf(level) >= threshold(category))
-        stamped(level, message, FROM_WORKER.test(category))
+    write: (category, level, message, about) => {
+      if (level === 'none' || LOG_LEVELS.indexOf(level) < threshold(category)) return
+      sink({
+        time: now(),
+        level,
+        category,
+        message: redacted(message),
+        functionName: about?.functionName ?? functionOf(category),
+        invocationId: about?.invocationId,
+        request: about?.request && { ...about.request, path: redacted(about.request.path) },
+      })
     },
     info: (message) => {
-      stamped('information', message)
+      entry(GENERAL, 'information', message)
     },
     warn: (message) => {
-      stamped('warning', message)
+      entry(GENERAL, 'warning', message)
     },
     error: (message) => {
-      stamped('error', message)
+      entry(GENERAL, 'error', message)
     },
     output: (stream, line) => {
-      stamped(stream === 'stderr' ? 'error' : 'information', line, true)
+      entry(CONSOLE, stream === 'stderr' ? 'error' : 'information', line)
     },
     plain: (text, colour) => {
-      const code = colour === 'yellow' ? '\u001B[33m' : '\u001B[32m'
-      sink(colours && colour !== undefined ? `${code}${text}${RESET}\n` : `${text}\n`)
+      sink({ time: now(), level: 'information', category: STARTUP, message: text, plain: { colour } })
     },
     redact: redacted,
     configure: (configuration) => {
@@ -108,6 +138,13 @@ export function createLog(options: LogOptions, sink: Sink, now: () => Date = () 
       for (const secret of configuration.secrets) secrets.add(secret)
     },
   }
+}
+
+/** The name in `Function.<name>` and `Function.<name>.User`; what the app logs outside of functions is `Function.Host.User`. */
+function functionOf(category: string): string | undefined {
+  if (!category.startsWith('Function.')) return undefined
+  const [, name] = category.split('.')
+  return name === 'Host' ? undefined : name
 }
 
 /**
@@ -121,7 +158,8 @@ function levelFor(category: string, levels: ReadonlyMap<string, LogLevel>, verbo
     if (length >= (best?.length ?? 0) && (length === 0 || matches(category, pattern)))
       best = { length, level }
   }
-  return best?.level ?? (category.startsWith('Function.') || verbose ? 'information' : 'warning')
+  const isShown = category.startsWith('Function.') || category === REQUESTS || verbose
+  return best?.level ?? (isShown ? 'information' : 'warning')
 }
 
 /** A pattern is the beginning of a category, case-insensitive; one `*` stands for anything. */

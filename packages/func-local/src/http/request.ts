@@ -23,12 +23,12 @@ export interface FunctionRequest {
   readonly headers: ReadonlyMap<string, string>
   /** The values of the route's parameters. */
   readonly params: ReadonlyMap<string, string>
-  /** What a call by hand adds to the event. */
-  readonly byHand?: EventByHand | undefined
+  /** What is added to the event. */
+  readonly extra?: ExtraOfEvent | undefined
 }
 
-/** What a call by hand gives an event, besides what the request says. */
-export type EventByHand = Pick<TriggerEvent, 'inputs' | 'onAttempt'>
+/** What an event has besides what the request says: inputs of a call by hand, and who wants to know its invocation's id. */
+export type ExtraOfEvent = Pick<TriggerEvent, 'inputs' | 'onAttempt'>
 
 /** Reads a body whole. @throws {BodyTooLargeError} {@link RequestAbortedError} */
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {

@@ -9,7 +9,8 @@ import { applyCors, type CorsPolicy } from './cors.ts'
 import type { Keys } from './keys.ts'
 import { isLocalName, isLoopback } from './request-origin.ts'
 import { connectedPair } from './loopback.ts'
-import { BadHeaderError, headersOf, type EventByHand } from './request.ts'
+import { BadHeaderError, headersOf, type ExtraOfEvent } from './request.ts'
+import { logRequest, type ServedBy } from './request-line.ts'
 import { NODE_HEADER_BYTES, refusalOf, statusOfParseError } from './request-limits.ts'
 import { BadTargetError, parseTarget, type RequestTarget } from './request-target.ts'
 import { writeStatus } from './response.ts'
@@ -25,7 +26,7 @@ export interface HttpServer {
    */
   readonly close: () => Promise<void>
   /** Opens a connection in memory; its requests need no key, and are calls by hand. */
-  readonly connect: (byHand: EventByHand) => Duplex
+  readonly connect: (byHand: ExtraOfEvent) => Duplex
 }
 
 /** The port is taken, or may not be used. */
@@ -74,7 +75,7 @@ export async function openHttpServer(
   const connections = trackConnections(server, log)
   const onlyLocal = isLoopback(address.host)
   const refusedNames = new Set<string>()
-  const inMemory = new WeakMap<Duplex, EventByHand>()
+  const inMemory = new WeakMap<Duplex, ExtraOfEvent>()
 
   server.on('request', receive)
   // A client that has sent its body already does not wait for `100 Continue`.
@@ -112,7 +113,9 @@ export async function openHttpServer(
   }
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
-    dispatch(request, response).catch((error: unknown) => {
+    const servedBy: ServedBy = {}
+    logRequest(log, request, response, servedBy)
+    dispatch(request, response, servedBy).catch((error: unknown) => {
       const isExpected = error instanceof RoutePatternError || error instanceof UnusableLimitsError
       const reason =
         error instanceof Error ? ((isExpected ? undefined : error.stack) ?? error.message) : String(error)
@@ -122,7 +125,11 @@ export async function openHttpServer(
     })
   }
 
-  async function dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function dispatch(
+    request: IncomingMessage,
+    response: ServerResponse,
+    servedBy: ServedBy,
+  ): Promise<void> {
     const refusal = refusalOf(request)
     if (refusal !== undefined) {
       refuse(request, response, refusal.status, { Connection: 'close', ...refusal.headers })
@@ -146,7 +153,7 @@ export async function openHttpServer(
     if (parts.cors !== undefined && applyCors(request, response, parts.cors)) return
     if (await parts.hostRoute(request, response, target)) return
     const { functions } = await parts.generation()
-    for (const { listener, disabled } of functions) {
+    for (const { definition, listener, disabled } of functions) {
       const { endpoint } = listener
       if (disabled || endpoint === undefined) continue
       const params = matched(endpoint, request.method ?? 'GET', target.path)
@@ -156,9 +163,18 @@ export async function openHttpServer(
         refuse(request, response, STATUS.unauthorized)
         return
       }
+      servedBy.functionName = definition.name
       // HTTP/1.0 needs no Host header, but a function needs a URL.
-      if (host === '') refuse(request, response, STATUS.internalError)
-      else await endpoint.handle({ message: request, target, headers, params, byHand }, response)
+      if (host === '') {
+        refuse(request, response, STATUS.internalError)
+        return
+      }
+      const onAttempt = (invocationId: string): void => {
+        servedBy.invocationId = invocationId
+        byHand?.onAttempt?.(invocationId)
+      }
+      const extra = { ...byHand, onAttempt }
+      await endpoint.handle({ message: request, target, headers, params, extra }, response)
       return
     }
     refuse(request, response, STATUS.notFound)

@@ -203,7 +203,7 @@ async function stream(
     bodyLimit: limit,
     body,
     hasOutputs: fn.outputs.some(({ type }) => type.toLowerCase() !== 'http'),
-    invoke: () => invoke({ ...streamEvent(request, body, invocationId), ...request.byHand }),
+    invoke: () => invoke({ ...streamEvent(request, body, invocationId), ...request.extra }),
   })
 }
 
@@ -217,7 +217,7 @@ async function answer(
   const body = await receive(request.message, response, limit)
   if (body === undefined) return
   if (body.length > 0 && request.message.headers['content-length'] === undefined) onChunked()
-  const outcome = await invoke({ ...requestEvent(request, body), ...request.byHand })
+  const outcome = await invoke({ ...requestEvent(request, body), ...request.extra })
   if (!outcome.ok) {
     writeStatus(response, INTERNAL_ERROR)
     return

@@ -1,13 +1,16 @@
-import type { Log } from '../../src/host/log.ts'
+import { REQUESTS, type Log, type LogSubject } from '../../src/host/log.ts'
 
 /** A log that keeps its lines: `warning Queue 'x' …`. */
 export interface FakeLog extends Log {
   readonly lines: readonly string[]
+  /** The lines about requests, which are not among the others, and what each is about. */
+  readonly requests: readonly { readonly line: string; readonly about: LogSubject | undefined }[]
 }
 
 /** Creates an empty log. */
 export function createFakeLog(): FakeLog {
   const lines: string[] = []
+  const requests: { line: string; about: LogSubject | undefined }[] = []
   const at =
     (level: string) =>
     (message: string): void => {
@@ -15,8 +18,10 @@ export function createFakeLog(): FakeLog {
     }
   return {
     lines,
-    write: (_category, level, message) => {
-      at(level)(message)
+    requests,
+    write: (category, level, message, about) => {
+      if (category === REQUESTS) requests.push({ line: message, about })
+      else at(level)(message)
     },
     info: at('information'),
     warn: at('warning'),
