@@ -15,18 +15,18 @@ export interface AppSettings {
   readonly localHttpPort: number | undefined
 }
 
-/** `local.settings.json` can't be used. The message names the file, the fault and the next step. */
+/** `local.settings.json` or `.env` can't be used. The message names the file, the fault and the next step. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError'
 }
 
 /**
- * Reads `local.settings.json` as the host does: its `Values` and `ConnectionStrings` fill what is unset or empty in the
- * environment. The file may be missing.
+ * Reads `local.settings.json` and `.env` as the host does: `Values` and `ConnectionStrings` fill what is unset or empty in the
+ * environment, and `.env` what is unset or empty then. Both files may be missing.
  *
  * @param appDirectory the folder of the function app
- * @param environment takes precedence over the file; usually `process.env`
- * @throws {SettingsError} when the host would refuse the file: it is not JSON, encrypted, or of another shape.
+ * @param environment takes precedence over the files; usually `process.env`
+ * @throws {SettingsError} when the host would refuse a file: it is not JSON, encrypted, or of another shape.
  */
 export function readSettings(
   appDirectory: string,

@@ -37,6 +37,8 @@ Flags have any case; --flag=value and --flag value are the same. "func-local" al
 --enable-json-output, --json-output-file (refused); --timeout, --runtime, --dotnet-isolated-debug, --csharp, --debug
 (ignored, with a line that says so).
 
+Settings come from the environment, then from local.settings.json, then from .env.
+
 Environment:
   FUNC_LOCAL_KEY                                 The key that --enableAuth asks for.
   FUNC_LOCAL_QUEUE_LEASE_SECONDS                 Shortens the ten-minute lease of queue messages, for tests.

@@ -62,7 +62,7 @@ describe('what reloads the app', () => {
     expect(file(name, whole)).toBe(false)
   })
 
-  test.each(['host.json', 'local.settings.json', 'package.json'])('is the configuration: %s', (name) => {
+  test.each(['host.json', 'local.settings.json', '.env', 'package.json'])('is the configuration: %s', (name) => {
     expect(file(name, whole)).toBe(true)
     expect(file(name, src)).toBe(true)
   })

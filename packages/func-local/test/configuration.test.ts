@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { readConfiguration } from '../src/config/configuration.ts'
@@ -12,6 +12,7 @@ import { parseTimeSpan } from '../src/config/time-span.ts'
 import { timeZoneOf } from '../src/config/time-zone.ts'
 import { readSettings as readAppSettings, SettingsError } from '../src/settings.ts'
 import { retryDelay, withRetries } from '../src/host/retry.ts'
+import { secretsOf } from '../src/host/secrets.ts'
 import { readQueueOptions } from '../src/storage/queue-options.ts'
 
 describe('configuration', () => {
@@ -37,6 +38,55 @@ describe('configuration', () => {
     expect(['a', 'B', 'C', 'N', 'ConnectionStrings:Sql'].map((name) => settings.get(name))).toEqual(['env', 'file', 'file', '1', 's']) // prettier-ignore
     expect(host).toEqual({ LocalHttpPort: 7100, CORS: '*' })
     expect(settings.environment).toMatchObject({ A: 'env', B: 'file' })
+  })
+
+  describe('.env', () => {
+    const dotEnv = (content: string): Promise<void> => writeFile(path.join(directory, '.env'), content)
+
+    afterAll(() => rm(path.join(directory, '.env'), { recursive: true, force: true }))
+
+    test('fills what neither the environment nor local.settings.json has', async () => {
+      await settingsFile('{ "IsEncrypted": false, "Values": { "A": "local", "B": "local", "EMPTY": "" } }')
+      await dotEnv('\uFEFFA=dot\nB=dot\nC=dot\nEMPTY=dot\n# D=no\nexport E="two\nlines" # why\n')
+      const { settings, problems } = readSettings(directory, { A: 'env' })
+      expect(['A', 'B', 'C', 'EMPTY', 'D', 'E'].map((name) => settings.get(name))).toEqual([
+        ...['env', 'local', 'dot', 'dot', undefined, 'two\nlines'],
+      ])
+      expect(problems).toEqual([
+        'local.settings.json: "A" is not used, because the environment variable of that name is set. Unset it to use the file\'s value.',
+        '.env: "A" is not used, because the environment variable of that name is set. Unset it to use the file\'s value.',
+        '.env: "B" is not used, because local.settings.json has a value of its own for it.',
+      ])
+    })
+
+    test('counts for every spelling of a name, and is enough without local.settings.json', async () => {
+      await rm(path.join(directory, 'local.settings.json'), { force: true })
+      await dotEnv('AzureWebJobsMy__accountName=mine\n')
+      const { settings, problems } = readSettings(directory, { AZUREWEBJOBSMY__ACCOUNTNAME: 'theirs' })
+      expect(settings.get('AzureWebJobsMy:accountName')).toBe('theirs')
+      expect(settings.environment['AzureWebJobsMy__accountName']).toBe('theirs')
+      expect(problems).toEqual([expect.stringContaining("'AZUREWEBJOBSMY__ACCOUNTNAME'")])
+      expect(readSettings(directory, {}).settings.get('azurewebjobsmy__accountname')).toBe('mine')
+    })
+
+    test('its secrets are hidden like those of local.settings.json', async () => {
+      await dotEnv('STORE=AccountName=a;AccountKey=c2VjcmV0LXNlY3JldA==\nFUNC_LOCAL_KEY=a-key-of-mine\n')
+      expect(secretsOf(readSettings(directory, {}).settings)).toEqual([
+        'c2VjcmV0LXNlY3JldA==',
+        'a-key-of-mine',
+      ])
+    })
+
+    test('a NUL character in it is refused in one line', async () => {
+      await dotEnv('MY=a\0b\n')
+      expect(() => readSettings(directory, {})).toThrow(/\.env: MY holds a NUL character/)
+    })
+
+    test('a folder of that name is not the file', async () => {
+      await rm(path.join(directory, '.env'), { force: true })
+      await mkdir(path.join(directory, '.env'))
+      expect(readSettings(directory, {}).problems).toEqual([])
+    })
   })
 
   test.each([
@@ -75,9 +125,9 @@ describe('configuration', () => {
       'local.settings.json: "keyName" is outside "Values" and is ignored. Move it into "Values".',
       'local.settings.json: "Valuse" is outside "Values" and is ignored. Did you mean "Values"?',
       'local.settings.json: "Host.CORSs" is not a known setting; it is ignored.',
-      'local.settings.json: "MY" is not used, because the environment variable of that name is set. Unset it to use the file\'s value.',
       'local.settings.json: a setting without a name in "Values" is ignored.',
       'local.settings.json: "A=B" is ignored: the name of an environment variable cannot hold "=".',
+      'local.settings.json: "MY" is not used, because the environment variable of that name is set. Unset it to use the file\'s value.',
     ])
   })
 
@@ -156,8 +206,8 @@ describe('configuration', () => {
     expect(readConfiguration(directory, { WEBSITE_TIME_ZONE: 'Europe/Berlin' })).toMatchObject({
       timeZone: 'Europe/Berlin',
       problems: [
-        expect.stringContaining('"WEBSITE_TIME_ZONE" is not used'),
         expect.stringContaining('"NUL"'),
+        expect.stringContaining('"WEBSITE_TIME_ZONE" is not used'),
       ],
     })
   })

@@ -74,6 +74,20 @@ import { onCoreTools, startHost, type TestHost } from './harness/host.ts'
     expect((await host.fetch('/api/version')).status).toBe(404)
   })
 
+  test('a new .env takes effect, and a change of it', async () => {
+    const setting = "' + process.env.FROM_DOT_ENV + '"
+    for (const value of ['one', 'two']) {
+      const from = host.output().length
+      await app.write({ 'src/a.js': answering('version', setting), '.env': `FROM_DOT_ENV=${value}` })
+      await reloaded(from)
+      expect(await (await host.fetch('/v2/version')).text()).toBe(value)
+    }
+    const from = host.output().length
+    await app.write({ '.env': 'FROM_DOT_ENV="three"' })
+    await reloaded(from)
+    expect(await (await host.fetch('/v2/version')).text()).toBe('three')
+  })
+
   test('a broken host.json changes nothing but a line in the log', async () => {
     const from = host.output().length
     await app.write({ 'host.json': '{ "version": ' })

@@ -1,13 +1,15 @@
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { parseEnv } from 'node:util'
 import * as v from 'valibot'
 import { nearest } from '../nearest.ts'
 import { ConfigurationError, isObject, readJsonFile, type JsonObject } from './json-file.ts'
 import { flag, nullable, text, wholeNumber } from './value-schemas.ts'
 
 /**
- * The app's settings: environment variables, and `local.settings.json` where those are unset or empty. Names are
- * case-insensitive, and `:` and `__` both separate levels; of several spellings of a name the first one that is not empty
- * counts, and the environment comes before the file.
+ * The app's settings: environment variables, `local.settings.json` where those are unset or empty, and `.env` where that has
+ * none either. Names are case-insensitive, and `:` and `__` both separate levels; of several spellings of a name the first one
+ * that is not empty counts, and the environment comes before the files.
  */
 export interface Settings {
   /** A setting by its name. */
@@ -25,16 +27,17 @@ export interface LocalHostSettings {
   readonly CORSCredentials?: boolean | undefined
 }
 
-/** `local.settings.json` under the environment. */
+/** `local.settings.json` and `.env` under the environment. */
 export interface ReadSettings {
   readonly settings: Settings
   readonly host: LocalHostSettings
-  /** One line for each thing in the file that has no effect. */
+  /** One line for each thing in the files that has no effect. */
   readonly problems: readonly string[]
 }
 
 const MAX_PORT = 65535
-const FILE = 'local.settings.json'
+const LOCAL_SETTINGS = 'local.settings.json'
+const DOT_ENV = '.env'
 const SECTIONS = ['IsEncrypted', 'Values', 'ConnectionStrings', 'Host']
 const HOST_KEYS = ['LocalHttpPort', 'CORS', 'CORSCredentials']
 // https://learn.microsoft.com/azure/azure-functions/functions-develop-local#local-settings-file
@@ -62,17 +65,78 @@ const localSettingsSchema = v.object({
 })
 
 /**
- * Reads `local.settings.json` under the environment.
+ * Reads `local.settings.json` and `.env` under the environment. Both may be missing.
  *
- * @throws {ConfigurationError} when the file is broken or encrypted.
+ * @throws {ConfigurationError} when a file is broken or encrypted.
  */
 export function readSettings(appDirectory: string, environment: NodeJS.ProcessEnv): ReadSettings {
-  const file = path.join(appDirectory, FILE)
-  const json = readJsonFile(file)
   const given = new Map<string, string>()
   for (const [name, value] of Object.entries(environment)) if (value !== undefined) given.set(name, value)
-  if (json === undefined) return { settings: settingsOf(given), host: {}, problems: [] }
+  const local = readLocalSettings(path.join(appDirectory, LOCAL_SETTINGS))
+  const problems = [...local.problems]
+  const withLocal = filled(given, LOCAL_SETTINGS, local.entries, problems, () => undefined)
+  const settings = filled(
+    withLocal,
+    DOT_ENV,
+    readDotEnv(path.join(appDirectory, DOT_ENV)),
+    problems,
+    (name) => (given.has(name) ? undefined : LOCAL_SETTINGS),
+  )
+  return { settings: settingsOf(settings), host: local.host, problems }
+}
 
+/** A setting as a file has it. */
+interface FileEntry {
+  /** How the file calls it. */
+  readonly key: string
+  /** The name of the environment variable. */
+  readonly name: string
+  readonly value: string
+}
+
+/**
+ * Settings with those of a file that are unset or empty in them; the others are reported.
+ *
+ * @param sourceOf the file that a setting comes from; `undefined` for the environment
+ */
+function filled(
+  before: ReadonlyMap<string, string>,
+  file: string,
+  entries: readonly FileEntry[],
+  problems: string[],
+  sourceOf: (name: string) => string | undefined,
+): ReadonlyMap<string, string> {
+  const settings = new Map(before)
+  const variables = winners(before)
+  for (const { key, name, value } of entries) {
+    const variable = variables.get(keyOf(name))
+    if (variable === undefined || variable.value === '') {
+      settings.set(name, value)
+      continue
+    }
+    // The app finds the value that counts under the file's spelling as well.
+    settings.set(name, variable.value)
+    if (variable.value === value) continue
+    const source = sourceOf(variable.name)
+    const which = variable.name === name ? 'of that name' : `'${variable.name}'`
+    problems.push(
+      source === undefined
+        ? `${file}: "${key}" is not used, because the environment variable ${which} is set. Unset it to use the file's value.`
+        : `${file}: "${key}" is not used, because ${source} has a value of its own for it.`,
+    )
+  }
+  return settings
+}
+
+interface LocalSettings {
+  readonly entries: readonly FileEntry[]
+  readonly host: LocalHostSettings
+  readonly problems: readonly string[]
+}
+
+function readLocalSettings(file: string): LocalSettings {
+  const json = readJsonFile(file)
+  if (json === undefined) return { entries: [], host: {}, problems: [] }
   const content = withKnownNames(json.content, SECTIONS)
   if (isObject(content['Host'])) content['Host'] = withKnownNames(content['Host'], HOST_KEYS)
   const parsed = v.safeParse(localSettingsSchema, content)
@@ -92,46 +156,55 @@ export function readSettings(appDirectory: string, environment: NodeJS.ProcessEn
     )
   }
   const problems = unknownKeys(content)
-  const merged = new Map(given)
-  const variables = winners(given)
-  // The environment takes precedence, however it spells the name; only what is unset or empty there is filled.
-  const fill = (section: string, key: string, name: string, value: string | null): void => {
-    if (key === '') problems.push(`${FILE}: a setting without a name in "${section}" is ignored.`)
+  const entries: FileEntry[] = []
+  const add = (section: string, key: string, name: string, value: string | null): void => {
+    if (key === '') problems.push(`${LOCAL_SETTINGS}: a setting without a name in "${section}" is ignored.`)
     else if (value === null)
-      problems.push(`${FILE}: "${key}" is null and is not set. Use "" for an empty text.`)
+      problems.push(`${LOCAL_SETTINGS}: "${key}" is null and is not set. Use "" for an empty text.`)
     else if (name.includes('='))
-      problems.push(`${FILE}: "${key}" is ignored: the name of an environment variable cannot hold "=".`)
-    else if (value.includes('\0') || name.includes('\0'))
-      throw new ConfigurationError(
-        `${file}: ${section}.${JSON.stringify(key).slice(1, -1)} holds a NUL character, which no environment variable can. Remove it.`,
-      )
-    else {
-      const variable = variables.get(keyOf(name))
-      if (variable === undefined || variable.value === '') {
-        merged.set(name, value)
-        return
-      }
-      // The app finds the environment's value under the file's spelling as well.
-      merged.set(name, variable.value)
-      if (variable.value === value) return
-      const which = variable.name === name ? 'of that name' : `'${variable.name}'`
       problems.push(
-        `${FILE}: "${key}" is not used, because the environment variable ${which} is set. Unset it to use the file's value.`,
+        `${LOCAL_SETTINGS}: "${key}" is ignored: the name of an environment variable cannot hold "=".`,
       )
-    }
+    else if (value.includes('\0') || name.includes('\0')) throw nulCharacter(file, `${section}.${key}`)
+    else entries.push({ key, name, value })
   }
   for (const [key, value] of Object.entries(Values ?? {})) {
-    fill('Values', key, key, settingText(value, json.digits('Values', key)))
+    add('Values', key, key, settingText(value, json.digits('Values', key)))
   }
   for (const [key, value] of Object.entries(ConnectionStrings ?? {})) {
-    fill(
+    add(
       'ConnectionStrings',
       key,
       `ConnectionStrings:${key}`,
       isObject(value) ? value.ConnectionString : value,
     )
   }
-  return { settings: settingsOf(merged), host: Host ?? {}, problems }
+  return { entries, host: Host ?? {}, problems }
+}
+
+/** Reads `.env` with the parser of Node.js: https://nodejs.org/api/util.html#utilparseenvcontent */
+function readDotEnv(file: string): readonly FileEntry[] {
+  let text: string
+  try {
+    text = new TextDecoder().decode(readFileSync(file))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // A folder of that name is a virtual environment of Python's.
+    if (code === 'ENOENT' || code === 'EISDIR') return []
+    throw new ConfigurationError(
+      `${file} cannot be read (${code ?? String(error)}). Check that it is a file and its permissions.`,
+    )
+  }
+  return Object.entries(parseEnv(text)).map(([key, value = '']) => {
+    if (value.includes('\0') || key.includes('\0')) throw nulCharacter(file, key)
+    return { key, name: key, value }
+  })
+}
+
+function nulCharacter(file: string, key: string): ConfigurationError {
+  return new ConfigurationError(
+    `${file}: ${JSON.stringify(key).slice(1, -1)} holds a NUL character, which no environment variable can. Remove it.`,
+  )
 }
 
 /** As Core Tools' reader makes texts of values: numbers as they are written in the file, booleans in lower case. */
@@ -156,11 +229,11 @@ function unknownKeys(content: JsonObject): string[] {
       .filter((key) => !SECTIONS.includes(key) && key !== '$schema')
       .map((key) => {
         const meant = nearest(key, SECTIONS)
-        return `${FILE}: "${key}" is outside "Values" and is ignored. ${meant === undefined ? 'Move it into "Values".' : `Did you mean "${meant}"?`}`
+        return `${LOCAL_SETTINGS}: "${key}" is outside "Values" and is ignored. ${meant === undefined ? 'Move it into "Values".' : `Did you mean "${meant}"?`}`
       }),
     ...host
       .filter((key) => !HOST_KEYS.includes(key))
-      .map((key) => `${FILE}: "Host.${key}" is not a known setting; it is ignored.`),
+      .map((key) => `${LOCAL_SETTINGS}: "Host.${key}" is not a known setting; it is ignored.`),
   ]
 }
 

@@ -14,7 +14,7 @@ export interface AppWatcher {
 
 // Builds write many files; the reload waits for a moment of quiet.
 const QUIET_MS = 40
-const CONFIGURATION = ['host.json', 'local.settings.json', 'package.json']
+const CONFIGURATION = ['host.json', 'local.settings.json', '.env', 'package.json']
 // What the real host's Node.js worker names as code, TypeScript that Node runs as it is, and native code. No JSON: it is
 // mostly data, and a handler that writes some beside its code must not reload the app.
 // https://github.com/Azure/azure-functions-nodejs-worker/blob/v3.x/worker.config.json
