@@ -56,7 +56,7 @@ const isWindows = process.platform === 'win32'
     const folder = path.join(project, 'node_modules', 'func-local')
     const found = await readdir(folder)
     expect(found.sort()).toEqual([
-      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'package.json', 'src'],
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'docs', 'func', 'package.json', 'src'],
     ])
     // The types of func-local/worker.
     expect((await readdir(path.join(folder, 'src'))).sort()).toEqual([
@@ -82,6 +82,23 @@ const isWindows = process.platform === 'win32'
     )
     const { stdout } = await promisify(execFile)(process.execPath, ['read.mjs'], { cwd: project })
     expect(stdout).toBe('b\n')
+  })
+
+  test('every page that the README links to is there', async () => {
+    const folder = path.join(project, 'node_modules', 'func-local')
+    const readme = await readFile(path.join(folder, 'README.md'), 'utf8')
+    const pages = [...readme.matchAll(/\]\((docs\/[^)#]+)/g)].map(([, page = '']) => page)
+    expect([...new Set(pages)].sort()).toEqual(
+      (await readdir(path.join(folder, 'docs'))).map((page) => `docs/${page}`).sort(),
+    )
+  })
+
+  ;(isWindows ? test.skip : test)('its func can be put on the PATH', async () => {
+    const folder = path.join(project, 'node_modules', 'func-local', 'func')
+    const { stdout } = await promisify(execFile)(path.join(folder, 'func'), ['--version'])
+    expect(stdout).toMatch(/^4\./)
+    // Not where npm links commands: that place is Core Tools'.
+    expect(await readdir(path.join(project, 'node_modules', '.bin'))).toEqual(['func-local'])
   })
 
   test("runs the README's app: a request, its message, and the function that takes it", async () => {
