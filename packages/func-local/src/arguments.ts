@@ -19,12 +19,22 @@ export interface StartOptions {
   readonly functions: readonly string[] | undefined
   readonly enableAuth: boolean
   readonly verbose: boolean
+  /** Serves HTTPS; `undefined` for HTTP. */
+  readonly https: HttpsOptions | undefined
   /** Writes the log as JSON, one object a line. */
   readonly json: boolean
   /** Arguments for the worker's Node. */
   readonly languageWorker: readonly string[]
   /** One line for each flag that has no effect. */
   readonly notices: readonly string[]
+}
+
+/** What HTTPS is served with. */
+export interface HttpsOptions {
+  /** A `.pfx` or PEM file; `undefined` for a certificate that is made. */
+  readonly cert: string | undefined
+  /** The password of `cert`, or the file that holds it. */
+  readonly password: string | undefined
 }
 
 export { UsageError }
@@ -42,6 +52,9 @@ const FLAGS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['--enableAuth', 'flag'],
   ['--verbose', 'flag'],
   ['--json', 'flag'],
+  ['--useHttps', 'flag'],
+  ['--cert', 'value'],
+  ['--password', 'value'],
   ['--language-worker', 'worker'],
   ['--no-build', 'flag'],
   ['--help', 'flag'],
@@ -54,13 +67,9 @@ interface Unsupported {
   readonly matters: boolean
   readonly why: string
 }
-const HTTP_ONLY = 'it serves HTTP only'
 const OTHER_JSON = 'it has a JSON log of another form, --json'
 const OTHER_LANGUAGE = 'it is for .NET apps'
 const UNSUPPORTED: ReadonlyMap<string, Unsupported> = new Map([
-  ['--useHttps', { takesValue: false, matters: true, why: HTTP_ONLY }],
-  ['--cert', { takesValue: true, matters: true, why: HTTP_ONLY }],
-  ['--password', { takesValue: true, matters: true, why: HTTP_ONLY }],
   ['--enable-json-output', { takesValue: false, matters: true, why: OTHER_JSON }],
   ['--json-output-file', { takesValue: true, matters: true, why: OTHER_JSON }],
   ['--timeout', { takesValue: true, matters: false, why: 'it waits for as long as the app takes to load' }],
@@ -149,6 +158,7 @@ export function parseArguments(args: readonly string[]): Command {
   }
   if (flags.has('--help')) return { kind: 'help' }
   if (flags.has('--version')) return { kind: 'version' }
+  const https = httpsOf(flags.has('--useHttps'), values.get('--cert'), values.get('--password'))
   return {
     kind: 'start',
     options: {
@@ -161,10 +171,26 @@ export function parseArguments(args: readonly string[]): Command {
       enableAuth: flags.has('--enableAuth'),
       verbose: flags.has('--verbose'),
       json: flags.has('--json'),
+      https,
       languageWorker,
       notices,
     },
   }
+}
+
+function httpsOf(
+  isAsked: boolean,
+  cert: string | undefined,
+  password: string | undefined,
+): HttpsOptions | undefined {
+  if (!isAsked) {
+    const given = cert === undefined ? (password === undefined ? undefined : '--password') : '--cert'
+    if (given !== undefined) throw new UsageError(`${given} is for HTTPS. Add --useHttps, or leave it out.`)
+    return undefined
+  }
+  if (password !== undefined && cert === undefined)
+    throw new UsageError('--password is the password of --cert, which is missing.')
+  return { cert, password }
 }
 
 function splitInline(argument: string): [string, string | undefined] {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArguments, UsageError, type StartOptions } from './arguments.ts'
+import { parseArguments, UsageError, type HttpsOptions, type StartOptions } from './arguments.ts'
 import { readConfiguration, type Configuration } from './config/configuration.ts'
 import { ConfigurationError } from './config/json-file.ts'
 import { StoppedError } from './host/app-runner.ts'
@@ -11,6 +11,7 @@ import { jsonLines, textLines, type TextSink } from './host/log-format.ts'
 import { linesOf } from './host/log-text.ts'
 import { secretsOf } from './host/secrets.ts'
 import { WorkerExitError } from './host/worker-process.ts'
+import type { ServerIdentity } from './http/certificate.ts'
 import { corsPolicy } from './http/cors.ts'
 import { createKeys, makeKey, type Keys } from './http/keys.ts'
 import { PortError } from './http/server.ts'
@@ -64,6 +65,8 @@ async function run(options: StartOptions, log: Log): Promise<void> {
   log.configure({ levels: initial.hostOptions.logLevels, secrets: secretsOf(initial.settings) })
   log.plain(`func-local ${packageVersion()}, Node.js ${process.version}: ${appDirectory}`)
   for (const line of options.notices) log.warn(line)
+  const certificate = options.https === undefined ? undefined : await openCertificate(options.https)
+  if (certificate !== undefined) log.plain(certificate.notice)
   const keys = options.enableAuth ? openKeys(initial, log) : undefined
   const takeOn = (configuration: Configuration): Configuration => {
     keys?.configure(configuration)
@@ -85,6 +88,7 @@ async function run(options: StartOptions, log: Log): Promise<void> {
       cors: ({ local }) =>
         corsPolicy(options.cors ?? local.CORS, options.corsCredentials || local.CORSCredentials === true),
       keys,
+      tls: certificate?.identity,
       log,
       registry,
       listens: true,
@@ -129,6 +133,7 @@ async function invoke(command: InvokeCommand, write: TextSink): Promise<void> {
         configuration: () => readConfiguration(appDirectory, environment),
         cors: () => undefined,
         keys: undefined,
+        tls: undefined,
         log: createLog(
           { verbose: true },
           command.verbose ? textLines({ verbose: true, colours: false }, writeError) : () => undefined,
@@ -167,6 +172,25 @@ function openKeys(
       keys = createKeys(keyIn(configuration) || made)
     },
   }
+}
+
+/** The certificate of `--cert`, or one made for this machine, and the line that says which. */
+async function openCertificate({
+  cert,
+  password,
+}: HttpsOptions): Promise<{ readonly identity: ServerIdentity; readonly notice: string }> {
+  // Only this flag needs it.
+  const { certificateFolder, ownCertificate, readCertificate } = await import('./http/certificate.ts')
+  if (cert !== undefined) {
+    const file = path.resolve(cert)
+    return { identity: readCertificate(file, password), notice: `HTTPS with the certificate in ${file}` }
+  }
+  const { identity, file } = await ownCertificate(certificateFolder(process.env))
+  const notice =
+    file === undefined
+      ? 'HTTPS with a certificate that was made for this start; it could not be kept.'
+      : `HTTPS with a certificate of its own, which clients trust once you tell them to: ${file}`
+  return { identity, notice }
 }
 
 /** The first signal stops gracefully, a second one at once; both while the app loads, too. */

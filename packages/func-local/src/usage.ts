@@ -11,6 +11,9 @@ Runs the Azure Functions app (Node.js, v4 programming model) in this folder, and
   --cors <origins>         Origins that browsers may call from, with commas between; * for all. Default: Host.CORS.
   --cors-credentials       Let browsers send credentials across origins. Default: Host.CORSCredentials.
   --enableAuth             Ask for function and admin keys, as in Azure. The key is FUNC_LOCAL_KEY, or made and printed.
+  --useHttps               Serve HTTPS, with a certificate made for this machine unless --cert names another.
+  --cert <file>            The certificate with its private key: a .pfx or PEM file.
+  --password <text>        The password of --cert, or the file that holds it.
   --json                   Write the log for tools: one JSON object a line.
   --verbose                Show the host's own information too, and the ids of requests.
   --language-worker -- …   Arguments for the Node process that runs the app, for example --inspect=9229. Last, because
@@ -33,9 +36,8 @@ func-local invoke <function> [data|@file|-] [flags]
 
 Flags have any case; --flag=value and --flag value are the same. "func-local" alone, "func-local host start" and
 "func-local func start" start the app, too. Flags for languages (--javascript, --typescript, --node) and
---no-interactive are accepted and change nothing. Not supported: --useHttps, --cert, --password,
---enable-json-output, --json-output-file (refused); --timeout, --runtime, --dotnet-isolated-debug, --csharp, --debug
-(ignored, with a line that says so).
+--no-interactive are accepted and change nothing. Not supported: --enable-json-output, --json-output-file (refused);
+--timeout, --runtime, --dotnet-isolated-debug, --csharp, --debug (ignored, with a line that says so).
 
 Settings come from the environment, then from local.settings.json, then from .env.
 

@@ -62,10 +62,13 @@ describe('what reloads the app', () => {
     expect(file(name, whole)).toBe(false)
   })
 
-  test.each(['host.json', 'local.settings.json', '.env', 'package.json'])('is the configuration: %s', (name) => {
-    expect(file(name, whole)).toBe(true)
-    expect(file(name, src)).toBe(true)
-  })
+  test.each(['host.json', 'local.settings.json', '.env', 'package.json'])(
+    'is the configuration: %s',
+    (name) => {
+      expect(file(name, whole)).toBe(true)
+      expect(file(name, src)).toBe(true)
+    },
+  )
 
   test.each([
     'node_modules/a/a.js',

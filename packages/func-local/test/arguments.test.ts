@@ -13,6 +13,7 @@ const defaults: StartOptions = {
   enableAuth: false,
   verbose: false,
   json: false,
+  https: undefined,
   languageWorker: [],
   notices: [],
 }
@@ -49,6 +50,11 @@ describe('the command line', () => {
       { verbose: true, notices: [expect.stringContaining('--csharp is not supported') as unknown as string] },
     ],
     [['start', '--json'], { json: true }],
+    [['start', '--usehttps'], { https: { cert: undefined, password: undefined } }],
+    [
+      ['start', '--useHttps', '--cert', 'a.pfx', '--password', 'x'],
+      { https: { cert: 'a.pfx', password: 'x' } },
+    ],
     [['start', '--language-worker=--inspect'], { languageWorker: ['--inspect'] }],
     [['start', '--language-worker=--a  --b'], { languageWorker: ['--a', '--b'] }],
     [
@@ -104,12 +110,9 @@ describe('the command line', () => {
   test.each<[string[], RegExp]>([
     [['start', '--prot', '1'], /Unknown flag '--prot'\. Did you mean --port\?/],
     [['start', '--enable-auth'], /Did you mean --enableAuth\?/],
-    [
-      ['start', '--useHttps'],
-      /--useHttps is not supported by func-local: it serves HTTP only\. Leave it out, or use Core Tools/,
-    ],
-    [['start', '--cert', 'a.pfx'], /--cert is not supported/],
-    [['start', '--password=x'], /--password is not supported/],
+    [['start', '--cert', 'a.pfx'], /--cert is for HTTPS\. Add --useHttps, or leave it out\./],
+    [['start', '--password=x'], /--password is for HTTPS/],
+    [['start', '--useHttps', '--password', 'x'], /--password is the password of --cert, which is missing/],
     [
       ['start', '--enable-json-output', 'true'],
       /--enable-json-output is not supported by func-local: it has a JSON log of another form, --json\. Leave it out, or use/,

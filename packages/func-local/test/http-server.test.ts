@@ -391,7 +391,11 @@ describe('the address', () => {
       hostRoute: () => Promise.resolve(false),
     }
     const open = (host: string, port: number): Promise<unknown> =>
-      openHttpServer({ host, port }, { ...parts, cors: undefined, keys: undefined }, createFakeLog())
+      openHttpServer(
+        { host, port },
+        { ...parts, cors: undefined, keys: undefined, tls: undefined },
+        createFakeLog(),
+      )
     await expect(open('127.0.0.1', server.port)).rejects.toThrow(PortError)
     await expect(open('127.0.0.1', server.port)).rejects.toThrow(
       `Port ${server.port} is unavailable. Close the process using that port, or specify another port using --port [-p].`,

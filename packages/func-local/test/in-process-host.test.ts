@@ -99,6 +99,7 @@ describe('a host in this process', () => {
       configuration: read,
       cors: () => undefined,
       keys: undefined,
+      tls: undefined,
       log,
       registry,
       listens: true,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Configuration } from '../config/configuration.ts'
 import { createAdminApi } from '../http/admin.ts'
+import type { ServerIdentity } from '../http/certificate.ts'
 import type { CorsPolicy } from '../http/cors.ts'
 import type { Keys } from '../http/keys.ts'
 import { createLoopback } from '../http/loopback.ts'
@@ -37,6 +38,8 @@ export interface HostOptions {
   readonly configuration: () => Configuration
   readonly cors: (configuration: Configuration) => CorsPolicy | undefined
   readonly keys: Keys | undefined
+  /** Serves HTTPS with this; HTTP without. */
+  readonly tls: ServerIdentity | undefined
   readonly log: Log
   readonly registry: Registry
   /** Whether events make functions run; else they run only when they are called. */
@@ -77,6 +80,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   let cors = options.cors(current)
   let found: readonly string[] = []
   let watcher: AppWatcher | undefined
+  const scheme = options.tls === undefined ? 'http' : 'https'
   const runner = createAppRunner(load, announceReload, log)
   const invocations = createInvocationFeed()
   const byHand = createByHandCaller(runner.current, invocations, (...args) => send(...args))
@@ -92,6 +96,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
         return cors
       },
       keys: options.keys,
+      tls: options.tls,
     },
     log,
   )
@@ -109,7 +114,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     const generation = await first
     const shownAddress = options.address === '127.0.0.1' ? 'localhost' : options.address
     for (const line of problems.news(found)) log.warn(line)
-    printFunctions(log, generation, `http://${shownAddress}:${server.port}`)
+    printFunctions(log, generation, `${scheme}://${shownAddress}:${server.port}`)
     log.info('Worker process started and initialized.')
     log.info(`Host lock lease acquired by instance ID '${instanceId}'.`)
   } catch (error) {
@@ -181,7 +186,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   async function load(giveUp: AbortSignal): Promise<Generation> {
     const configuration = configure()
     const { settings, hostConfig, hostOptions, timeZone } = configuration
-    const origin = `http://localhost:${server.port}`
+    const origin = `${scheme}://localhost:${server.port}`
     const services: Services = { settings, hostConfig, log, instanceId, origin, invocations }
     // Timers run in this process, in the zone that handlers see.
     if (timeZone === undefined) delete process.env['TZ']

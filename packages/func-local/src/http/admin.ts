@@ -10,6 +10,7 @@ import { homePage } from './home-page.ts'
 import type { Keys } from './keys.ts'
 import { INVOKE_PATH } from './invoke-path.ts'
 import { readJsonRequest } from './json-request.ts'
+import { schemeOf } from './request-origin.ts'
 import { writeStatus } from './response.ts'
 import type { HostRoute } from './server.ts'
 import { jsonIn } from '../json-text.ts'
@@ -150,7 +151,7 @@ export function createAdminApi(options: AdminOptions): HostRoute {
 }
 
 function describe({ definition, disabled, listener }: LoadedFunction, request: IncomingMessage): unknown {
-  const base = `http://${request.headers.host ?? 'localhost'}`
+  const base = `${schemeOf(request)}://${request.headers.host ?? 'localhost'}`
   const { name, trigger, inputs, outputs } = definition
   return {
     name,

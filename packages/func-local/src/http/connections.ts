@@ -34,14 +34,24 @@ const SHOWN = 5
 export function trackConnections(server: Server, log: Log): Connections {
   const busy = new Map<Duplex, Set<Exchange>>()
   const waiting = new Map<Duplex, (() => void)[]>()
+  /** Connections whose TLS handshake has not ended, by the address at their other end. */
+  const handshakes = new Map<string, Socket>()
+  const isSecure = 'setSecureContext' in server
   let closing: Promise<void> | undefined
 
   server.on('connection', (socket: Socket) => {
-    busy.set(socket, new Set())
-    socket.once('close', () => {
-      busy.delete(socket)
-      release(socket)
-    })
+    // Over TLS, requests come on another socket, which the handshake makes.
+    if (!isSecure) {
+      opened(socket)
+      return
+    }
+    const address = addressOf(socket)
+    handshakes.set(address, socket)
+    socket.once('close', () => handshakes.delete(address))
+  })
+  server.on('secureConnection', (socket: Socket) => {
+    handshakes.delete(addressOf(socket))
+    opened(socket)
   })
   server.on('request', begin)
   server.on('checkContinue', begin)
@@ -78,6 +88,14 @@ export function trackConnections(server: Server, log: Log): Connections {
     if (closing !== undefined) response.shouldKeepAlive = false
   }
 
+  function opened(socket: Socket): void {
+    busy.set(socket, new Set())
+    socket.once('close', () => {
+      busy.delete(socket)
+      release(socket)
+    })
+  }
+
   function endWith(request: IncomingMessage): void {
     if (request.complete) request.socket.end()
     else request.once('end', () => request.socket.end())
@@ -102,6 +120,7 @@ export function trackConnections(server: Server, log: Log): Connections {
         resolve()
       })
     })
+    for (const socket of handshakes.values()) socket.destroy()
     for (const [socket, exchanges] of busy) {
       if (exchanges.size === 0) socket.destroy()
       for (const { response } of exchanges) response.shouldKeepAlive = false
@@ -129,6 +148,10 @@ export function trackConnections(server: Server, log: Log): Connections {
       `Stopping: waits ${LONGEST_DRAIN_MS / 1000} s at most for ${open.length} HTTP request${open.length === 1 ? '' : 's'}: ${shown.join(', ')}${more}. Ctrl-C again ends at once.`,
     )
   }
+}
+
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? 0}`
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

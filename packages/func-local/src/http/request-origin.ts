@@ -15,10 +15,16 @@ export function isLocalName(hostHeader: string): boolean {
   return isLoopback(name) || name.endsWith('.localhost') || /^[^.:[\]]*$/.test(name)
 }
 
+/** The scheme of the connection that a request came over. */
+export function schemeOf({ socket }: IncomingMessage): 'http' | 'https' {
+  return 'encrypted' in socket && socket.encrypted === true ? 'https' : 'http'
+}
+
 /** Whether a page of another origin sent the request: https://fetch.spec.whatwg.org/#origin-header */
-export function isForeign({ headers }: IncomingMessage): boolean {
+export function isForeign(request: IncomingMessage): boolean {
+  const { headers } = request
   const site = headers['sec-fetch-site']
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true
   const { origin, host } = headers
-  return origin !== undefined && origin.toLowerCase() !== `http://${host ?? ''}`.toLowerCase()
+  return origin !== undefined && origin.toLowerCase() !== `${schemeOf(request)}://${host ?? ''}`.toLowerCase()
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { NullableString, RpcHttp } from '../protocol.ts'
 import type { TriggerEvent } from '../registry.ts'
+import { schemeOf } from './request-origin.ts'
 import { queryOf, shownPath, type RequestTarget } from './request-target.ts'
 
 /** Most bytes of a body where no setting says another limit. */
@@ -73,7 +74,7 @@ export function toRpcHttp(request: FunctionRequest, body: Buffer): RpcHttp {
   const query = queryOf(target.search)
   return {
     method: message.method ?? 'GET',
-    url: `http://${message.headers.host ?? ''}${shownPath(target.path)}${target.search}`,
+    url: `${schemeOf(message)}://${message.headers.host ?? ''}${shownPath(target.path)}${target.search}`,
     nullableHeaders: wrap(request.headers),
     nullableParams: wrap(request.params),
     nullableQuery: wrap(new Map([...query].map(([name, values]) => [name, joined(values)]))),

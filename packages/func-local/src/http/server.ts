@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Log } from '../host/log.ts'
 import type { Generation } from '../host/generation.ts'
 import type { HttpEndpoint } from '../registry.ts'
+import type { ServerIdentity } from './certificate.ts'
 import { trackConnections } from './connections.ts'
 import { applyCors, type CorsPolicy } from './cors.ts'
 import type { Keys } from './keys.ts'
@@ -43,6 +44,8 @@ export interface HttpServerParts {
   readonly hostRoute: HostRoute
   readonly cors: CorsPolicy | undefined
   readonly keys: Keys | undefined
+  /** Serves HTTPS with this; HTTP without. */
+  readonly tls: ServerIdentity | undefined
 }
 
 /** Handles a request that is not for a function; `false` when it is not for this route. */
@@ -63,19 +66,24 @@ export async function openHttpServer(
   log: Log,
 ): Promise<HttpServer> {
   // A function may take any time to receive or to respond; the real host sets no such limits either.
-  const server = createServer({
+  const options = {
     requestTimeout: 0,
     headersTimeout: HEADERS_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: NODE_HEADER_BYTES,
     // Node.js would refuse such a request before the limits are applied.
     requireHostHeader: false,
-  })
+  }
+  const server: Server =
+    parts.tls === undefined
+      ? createServer(options)
+      : (await import('node:https')).createServer({ ...options, ...parts.tls })
   server.maxHeadersCount = 0
   const connections = trackConnections(server, log)
   const onlyLocal = isLoopback(address.host)
   const refusedNames = new Set<string>()
   const inMemory = new WeakMap<Duplex, ExtraOfEvent>()
+  let hasWarnedOfHttp = false
 
   server.on('request', receive)
   // A client that has sent its body already does not wait for `100 Continue`.
@@ -107,7 +115,9 @@ export async function openHttpServer(
     connect: (byHand) => {
       const [client, serverEnd] = connectedPair()
       inMemory.set(serverEnd, byHand)
-      server.emit('connection', serverEnd)
+      if (parts.tls === undefined) server.emit('connection', serverEnd)
+      // As the connections of clients are, so that functions see the same scheme.
+      else server.emit('secureConnection', Object.assign(serverEnd, { encrypted: true }))
       return client
     },
   }
@@ -190,11 +200,22 @@ export async function openHttpServer(
     refuse(request, response, STATUS.forbidden)
   }
 
+  function warnOfHttp(): void {
+    if (hasWarnedOfHttp) return
+    hasWarnedOfHttp = true
+    log.warn('A client sent a request over HTTP, and the host serves HTTPS (--useHttps): call https://.')
+  }
+
   /** Responds to bytes that are not a request, after the requests before them on the same connection. */
   async function refuseBytes(
     error: Error & { code?: string; rawPacket?: unknown },
     socket: Duplex,
   ): Promise<void> {
+    if (isOfTls(error)) {
+      if (error.code === 'ERR_SSL_HTTP_REQUEST') warnOfHttp()
+      socket.destroy()
+      return
+    }
     const waiting = connections.current(socket)
     const isCutOff = error.code === 'HPE_INVALID_EOF_STATE' || error.code === 'ECONNRESET'
     if (isCutOff || (waiting !== undefined && !waiting.request.complete && waiting.response.headersSent)) {
@@ -209,6 +230,11 @@ export async function openHttpServer(
       () => socket.destroy(),
     )
   }
+}
+
+/** Whether a connection failed before its first request: the handshake did, or what came was no TLS at all. */
+function isOfTls({ code = '' }: { readonly code?: string }): boolean {
+  return /^(?:ERR_SSL_|ERR_TLS_|EPROTO$)/.test(code)
 }
 
 function refuse(

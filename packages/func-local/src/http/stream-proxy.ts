@@ -10,6 +10,7 @@ import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import type { InvocationOutcome } from '../registry.ts'
 import type { FunctionRequest } from './request.ts'
+import { schemeOf } from './request-origin.ts'
 import { forwardedTarget } from './request-target.ts'
 import { isHopByHop, writeStatus } from './response.ts'
 
@@ -111,7 +112,7 @@ function forward(call: StreamedCall): ClientRequest {
       ...headers,
       host,
       'x-forwarded-host': host,
-      'x-forwarded-proto': 'http',
+      'x-forwarded-proto': schemeOf(request),
       [INVOCATION_ID]: invocationId,
     },
   })

@@ -1,4 +1,5 @@
-import { request } from 'node:http'
+import { request as httpRequest } from 'node:http'
+import type { request as httpsRequestType } from 'node:https'
 import type { InvokeAnswer, InvokeRequest } from '../http/invoke-endpoint.ts'
 import { INVOKE_PATH } from '../http/invoke-path.ts'
 import { UsageError } from '../usage-error.ts'
@@ -17,7 +18,16 @@ export async function askRunningHost(
   asked: InvokeRequest,
   key: string | undefined,
 ): Promise<InvokeAnswer | undefined> {
-  const answer = await post(port, JSON.stringify(asked), key)
+  const body = JSON.stringify(asked)
+  const answer = await post(httpRequest, {}, port, body, key).catch(async (error: unknown) => {
+    // A host that serves HTTPS (--useHttps) hangs up. On this machine's own port its certificate is not checked, as HTTP has none.
+    const { request: httpsRequest } = await import('node:https')
+    const secure = await post(httpsRequest, { rejectUnauthorized: false }, port, body, key).catch(
+      () => undefined,
+    )
+    if (secure === undefined) throw error
+    return secure
+  })
   if (answer?.status === UNAUTHORIZED)
     throw new UsageError(
       `The host on port ${port} asks for a key. Give it with --key, or as FUNC_LOCAL_KEY of local.settings.json.`,
@@ -27,6 +37,8 @@ export async function askRunningHost(
 }
 
 function post(
+  request: typeof httpRequest | typeof httpsRequestType,
+  options: { readonly rejectUnauthorized?: boolean },
   port: number,
   body: string,
   key: string | undefined,
@@ -35,6 +47,7 @@ function post(
     let isConnected = false
     const sent = request(
       {
+        ...options,
         host: '127.0.0.1',
         port,
         path: INVOKE_PATH,

@@ -6,6 +6,7 @@ import type { Generation, LoadedFunction } from '../../src/host/generation.ts'
 import { createByHandCaller } from '../../src/host/invoke-by-hand.ts'
 import { createInvocationFeed } from '../../src/host/invocation-feed.ts'
 import { createAdminApi } from '../../src/http/admin.ts'
+import type { ServerIdentity } from '../../src/http/certificate.ts'
 import type { CorsPolicy } from '../../src/http/cors.ts'
 import { throttleLimits } from '../../src/http/http-options.ts'
 import { createKeys } from '../../src/http/keys.ts'
@@ -44,6 +45,8 @@ export interface ServerSetup {
   /** The key that `--enableAuth` asks for. */
   readonly key?: string
   readonly address?: string
+  /** Serves HTTPS with this. */
+  readonly tls?: ServerIdentity
   readonly capabilities?: Readonly<Record<string, string>>
   /** Whether the app is still loading for the first time. */
   readonly loading?: boolean
@@ -98,7 +101,7 @@ export async function serve(setup: ServerSetup): Promise<TestServer> {
     log,
     byHand: createByHandCaller(current, invocations, (...args) => send(...args)),
   })
-  const parts = { generation: current, hostRoute, cors: setup.cors, keys }
+  const parts = { generation: current, hostRoute, cors: setup.cors, keys, tls: setup.tls }
   const address = { host: setup.address ?? '127.0.0.1', port: 0 }
   const { port, close, connect } = await openHttpServer(address, parts, log)
   const send = createLoopback(`localhost:${port}`, connect)
