@@ -303,7 +303,8 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'array' : typeof value
 }
 
-const HOST_LINES = /^(?:Executing|Executed) '|^Trigger Details|^Host lock|^Worker process started/
+const HOST_LINES =
+  /^(?:Executing|Executed) '|^Trigger Details|^Host lock|^Worker process started|^[A-Z]+ \S+ (?:\d{3}|(?:\d{3} )?aborted) \d+ ms$/
 // The host's report of what a handler threw, up to the end of its stack trace.
 const FIRST_LINE_OF_FAILURE = 'System.Private.CoreLib: Exception while executing function: '
 const LINE_OF_FAILURE = /^(?:Exception: |Stack: | +at )/
