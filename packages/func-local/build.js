@@ -1,8 +1,8 @@
 /*
- * Bundles the package into dist/: the host (with its heavy SDKs as chunks that are loaded on first use), the worker, and
- * the public entry `func-local/settings` with its types.
+ * Bundles the package into dist/: the host (with its heavy SDKs as chunks that are loaded on first use) as a command and as a
+ * library, the worker, and the public entries `func-local` and `func-local/settings` with their types.
  */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath, URL } from 'node:url'
 import { build } from 'esbuild'
@@ -48,29 +48,49 @@ const shared = {
 
 rmSync(new URL('./dist', import.meta.url), { recursive: true, force: true })
 const results = await Promise.all([
-  build({ ...shared, entryPoints: { main: 'src/main.ts' }, outdir: 'dist', splitting: true }),
+  build({
+    ...shared,
+    entryPoints: { main: 'src/main.ts', library: 'src/library.ts' },
+    outdir: 'dist',
+    splitting: true,
+  }),
+  build({ ...shared, entryPoints: { index: 'src/index.ts' }, outdir: 'dist', banner: {} }),
+  build({
+    ...shared,
+    entryPoints: { index: 'src/index.ts' },
+    outdir: 'dist',
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
+    define: { 'import.meta.url': '__filename' },
+    banner: {},
+  }),
   build({ ...shared, entryPoints: { worker: 'src/worker/main.ts' }, outdir: 'dist' }),
   build({ ...shared, entryPoints: { settings: 'src/settings.ts' }, outdir: 'dist' }),
   build({ ...shared, entryPoints: ['src/worker-session.ts'], outdir: 'dist' }),
 ])
 
 // An entry's types come from its file alone: what it exports is declared there.
-const entry = resolve(here, 'src/settings.ts')
-const { outputText, diagnostics } = ts.transpileDeclaration(readFileSync(entry, 'utf8'), {
-  fileName: entry,
-  reportDiagnostics: true,
-  compilerOptions: {
-    target: ts.ScriptTarget.ESNext,
-    module: ts.ModuleKind.NodeNext,
-    isolatedDeclarations: true,
-  },
-})
-if (diagnostics !== undefined && diagnostics.length > 0) {
-  throw new Error(
-    diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' ')).join('\n'),
-  )
+for (const name of ['index', 'settings']) {
+  const entry = resolve(here, `src/${name}.ts`)
+  const { outputText, diagnostics } = ts.transpileDeclaration(readFileSync(entry, 'utf8'), {
+    fileName: entry,
+    reportDiagnostics: true,
+    compilerOptions: {
+      target: ts.ScriptTarget.ESNext,
+      module: ts.ModuleKind.NodeNext,
+      isolatedDeclarations: true,
+    },
+  })
+  if (diagnostics !== undefined && diagnostics.length > 0) {
+    throw new Error(
+      diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' ')).join('\n'),
+    )
+  }
+  // `AsyncDisposable` is younger than the library that a project may compile against.
+  const head = name === 'index' ? '/// <reference lib="esnext.disposable" />\n' : ''
+  writeFileSync(resolve(here, `dist/${name}.d.ts`), head + outputText)
 }
-writeFileSync(resolve(here, 'dist/settings.d.ts'), outputText)
+copyFileSync(resolve(here, 'dist/index.d.ts'), resolve(here, 'dist/index.d.cts'))
 
 // The licences of what is bundled ask to be passed on with it.
 const packages = new Set()

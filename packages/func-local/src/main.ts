@@ -1,32 +1,15 @@
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { parseArguments, UsageError, type HttpsOptions, type StartOptions } from './arguments.ts'
-import { readConfiguration, type Configuration } from './config/configuration.ts'
-import { ConfigurationError } from './config/json-file.ts'
+import { parseArguments, type HttpsOptions, type StartOptions } from './arguments.ts'
+import { readConfiguration } from './config/configuration.ts'
 import { StoppedError } from './host/app-runner.ts'
-import { startHost } from './host/host.ts'
 import { createLog, type Log } from './host/log.ts'
 import { jsonLines, textLines, type TextSink } from './host/log-format.ts'
 import { linesOf } from './host/log-text.ts'
-import { secretsOf } from './host/secrets.ts'
-import { WorkerExitError } from './host/worker-process.ts'
 import type { ServerIdentity } from './http/certificate.ts'
-import { corsPolicy } from './http/cors.ts'
-import { createKeys, makeKey, type Keys } from './http/keys.ts'
-import { PortError } from './http/server.ts'
-import { registry } from './extensions.ts'
 import type { InvokeCommand } from './invoke/arguments.ts'
+import { DEFAULT_PORT, explain, launch, packageVersion } from './launch.ts'
 import { USAGE } from './usage.ts'
 
-const DEFAULT_PORT = 7071
-const LOOPBACK = '127.0.0.1'
-// In development the sources run as they are; installed, the bundles do.
-const inSource = import.meta.url.endsWith('.ts')
-const workerScript = fileURLToPath(new URL(inSource ? './worker/main.ts' : './worker.js', import.meta.url))
-
-// Each worker has a listener for the end of this process, and there may be many that finish what they have begun.
-process.setMaxListeners(0)
 await main(process.argv.slice(2))
 
 async function main(args: readonly string[]): Promise<void> {
@@ -61,39 +44,28 @@ async function main(args: readonly string[]): Promise<void> {
 async function run(options: StartOptions, log: Log): Promise<void> {
   const { stopping, stopped } = stopOnSignals()
   const appDirectory = path.resolve(options.scriptRoot ?? '.')
-  const initial = readConfiguration(appDirectory, ownEnvironment())
-  log.configure({ levels: initial.hostOptions.logLevels, secrets: secretsOf(initial.settings) })
-  log.plain(`func-local ${packageVersion()}, Node.js ${process.version}: ${appDirectory}`)
-  for (const line of options.notices) log.warn(line)
   const certificate = options.https === undefined ? undefined : await openCertificate(options.https)
-  if (certificate !== undefined) log.plain(certificate.notice)
-  const keys = options.enableAuth ? openKeys(initial, log) : undefined
-  const takeOn = (configuration: Configuration): Configuration => {
-    keys?.configure(configuration)
-    return configuration
-  }
-  const environment = ownEnvironment()
   let host
   try {
-    host = await startHost({
-      appDirectory,
-      address: options.address ?? LOOPBACK,
-      port: options.port ?? initial.local.LocalHttpPort ?? DEFAULT_PORT,
-      functions: options.functions,
-      nodeArguments: (configuration) => [...workerArguments(configuration), ...options.languageWorker],
-      workerScript,
-      version: packageVersion(),
-      initial,
-      configuration: () => takeOn(readConfiguration(appDirectory, environment)),
-      cors: ({ local }) =>
-        corsPolicy(options.cors ?? local.CORS, options.corsCredentials || local.CORSCredentials === true),
-      keys,
-      tls: certificate?.identity,
-      log,
-      registry,
-      listens: true,
-      stopping,
-    })
+    host = await launch(
+      {
+        ...options,
+        appDirectory,
+        environment: ownEnvironment(),
+        tls: certificate?.identity,
+        watch: true,
+        interactive: true,
+        setTimeZone,
+        listens: true,
+        log,
+        stopping,
+      },
+      () => {
+        log.plain(`func-local ${packageVersion()}, Node.js ${process.version}: ${appDirectory}`)
+        for (const line of options.notices) log.warn(line)
+        if (certificate !== undefined) log.plain(certificate.notice)
+      },
+    )
   } catch (error) {
     if (error instanceof StoppedError) process.exit(0)
     throw error
@@ -108,38 +80,35 @@ async function invoke(command: InvokeCommand, write: TextSink): Promise<void> {
   const { runInvoke } = await import('./invoke/run-invoke.ts')
   const appDirectory = path.resolve(command.scriptRoot ?? '.')
   const environment = ownEnvironment()
-  const initial = readConfiguration(appDirectory, environment)
-  const port = command.port ?? initial.local.LocalHttpPort ?? DEFAULT_PORT
+  const { local, settings } = readConfiguration(appDirectory, environment)
   const writeError = (text: string): void => void process.stderr.write(text)
   process.exitCode = await runInvoke(command, {
     appDirectory,
-    port,
-    settings: initial.settings,
+    port: command.port ?? local.LocalHttpPort ?? DEFAULT_PORT,
+    settings,
     stdin: process.stdin,
     write,
     writeError,
     start: () => {
       const { stopping, stopped } = stopOnSignals()
       void stopped.then(() => process.exit(1))
-      return startHost({
+      const lines = textLines({ verbose: true, colours: false }, writeError)
+      return launch({
         appDirectory,
-        address: LOOPBACK,
+        environment,
+        address: undefined,
         port: 0,
         functions: undefined,
-        nodeArguments: workerArguments,
-        workerScript,
-        version: packageVersion(),
-        initial,
-        configuration: () => readConfiguration(appDirectory, environment),
-        cors: () => undefined,
-        keys: undefined,
+        cors: undefined,
+        corsCredentials: false,
+        enableAuth: false,
+        languageWorker: [],
         tls: undefined,
-        log: createLog(
-          { verbose: true },
-          command.verbose ? textLines({ verbose: true, colours: false }, writeError) : () => undefined,
-        ),
-        registry,
+        watch: false,
+        interactive: true,
+        setTimeZone,
         listens: false,
+        log: createLog({ verbose: true }, command.verbose ? lines : () => undefined),
         stopping,
       })
     },
@@ -151,27 +120,10 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env }
 }
 
-/** Arguments for the worker's Node that the settings give. */
-function workerArguments({ settings }: Configuration): string[] {
-  return (settings.get('languageWorkers:node:arguments') ?? '').split(' ').filter(Boolean)
-}
-
-/** The keys of `--enableAuth`; a made key stays for as long as no other is set. */
-function openKeys(
-  initial: Configuration,
-  log: Log,
-): Keys & { configure: (configuration: Configuration) => void } {
-  const keyIn = ({ settings }: Configuration): string => settings.get('FUNC_LOCAL_KEY') ?? ''
-  const made = makeKey()
-  if (keyIn(initial) === '')
-    log.plain(`Key for functions and the admin API (header x-functions-key, or ?code=): ${made}`)
-  let keys = createKeys(keyIn(initial) || made)
-  return {
-    allows: (request, level) => keys.allows(request, level),
-    configure: (configuration) => {
-      keys = createKeys(keyIn(configuration) || made)
-    },
-  }
+/** This process is the host's alone: its timers run in the zone that handlers see. */
+function setTimeZone(name: string | undefined): void {
+  if (name === undefined) delete process.env['TZ']
+  else process.env['TZ'] = name
 }
 
 /** The certificate of `--cert`, or one made for this machine, and the line that says which. */
@@ -238,17 +190,4 @@ function standardOutput(): TextSink {
     if (pending === '') setImmediate(flush)
     pending += text
   }
-}
-
-function packageVersion(): string {
-  const file = fileURLToPath(new URL('../package.json', import.meta.url))
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
-  return version
-}
-
-/** Errors a user can meet are one line; a fault in the app's code, or in ours, shows its stack. */
-function explain(error: unknown): string {
-  const expected = [UsageError, ConfigurationError, PortError, WorkerExitError]
-  if (expected.some((type) => error instanceof type)) return (error as Error).message
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -35,7 +35,7 @@ describe('the connections of a server', () => {
       requests.push({ request, response })
       arrived()
     })
-    connections = trackConnections(server, log)
+    connections = trackConnections(server, log, ' Ctrl-C again ends at once.')
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   })
   afterEach(async () => {

@@ -393,7 +393,7 @@ describe('the address', () => {
     const open = (host: string, port: number): Promise<unknown> =>
       openHttpServer(
         { host, port },
-        { ...parts, cors: undefined, keys: undefined, tls: undefined },
+        { ...parts, cors: undefined, keys: undefined, tls: undefined, stopHint: '' },
         createFakeLog(),
       )
     await expect(open('127.0.0.1', server.port)).rejects.toThrow(PortError)

@@ -100,6 +100,12 @@ describe('a host in this process', () => {
       cors: () => undefined,
       keys: undefined,
       tls: undefined,
+      watch: true,
+      interactive: true,
+      setTimeZone: (name) => {
+        if (name === undefined) delete process.env['TZ']
+        else process.env['TZ'] = name
+      },
       log,
       registry,
       listens: true,

@@ -66,13 +66,18 @@ const isWindows = process.platform === 'win32'
     expect(built).toEqual(
       expect.arrayContaining([
         'THIRD-PARTY-LICENSES.txt',
+        'index.cjs',
+        'index.d.cts',
+        'index.d.ts',
+        'index.js',
+        'library.js',
         'main.js',
         'settings.d.ts',
         'settings.js',
         'worker.js',
       ]),
     )
-    expect(built.filter((file) => !/\.(?:js|d\.ts|txt)$/.test(file))).toEqual([])
+    expect(built.filter((file) => !/\.(?:c?js|d\.c?ts|txt)$/.test(file))).toEqual([])
   })
 
   test('its public entry is the reader of settings', async () => {
@@ -82,6 +87,38 @@ const isWindows = process.platform === 'win32'
     )
     const { stdout } = await promisify(execFile)(process.execPath, ['read.mjs'], { cwd: project })
     expect(stdout).toBe('b\n')
+  })
+
+  test('its library is there for ES modules and for CommonJS, with types for both', async () => {
+    const folder = path.join(project, 'tests')
+    await mkdir(folder)
+    const use = `const host = await startHost({ scriptRoot: '.' }).catch((error: unknown) => error)
+console.log(host instanceof HostStartError)`
+    await writeFile(
+      path.join(folder, 'use.mts'),
+      `import { HostStartError, startHost } from 'func-local'\n${use}\n`,
+    )
+    await writeFile(
+      path.join(folder, 'use.cts'),
+      `import library = require('func-local')\nasync function main(): Promise<void> {\n  const { startHost } = library\n  const host: library.FunctionsHost = await startHost()\n  const { body } = (await host.invoke('a')).result as library.HttpResult\n  console.log(body, host.logs[0]?.message)\n}\nvoid main()\n`,
+    )
+    // Without Node's own types, and for a standard that is older than `AsyncDisposable`.
+    const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022']
+    const tsc = path.join(MODULES, 'typescript/bin/tsc')
+    const files = ['use.mts', 'use.cts']
+    await promisify(execFile)(process.execPath, [tsc, ...flags, ...files], { cwd: folder }).catch(
+      (error: { readonly stdout: string }) => {
+        throw new Error(error.stdout)
+      },
+    )
+    await writeFile(
+      path.join(folder, 'use.mjs'),
+      use.replace(': unknown', '').replace(/^/, "import { HostStartError, startHost } from 'func-local'\n"),
+    )
+    await writeFile(path.join(folder, 'use.cjs'), "console.log(typeof require('func-local').startHost)")
+    const run = async (file: string): Promise<string> =>
+      (await promisify(execFile)(process.execPath, [file], { cwd: folder })).stdout
+    expect([await run('use.mjs'), await run('use.cjs')]).toEqual(['true\n', 'function\n'])
   })
 
   test('every page that the README links to is there', async () => {

@@ -317,8 +317,7 @@ test('a shell ends a worker when its host is gone, and not when the worker has e
   if (process.platform === 'win32') return
   const { worker } = await runs(`on('init', ready)`)
   const release = superviseByShell(worker.pid)
-  release()
-  await sleep(100)
+  await release()
   // Its input ended after a line: it left the process alone.
   expect(() => process.kill(worker.pid, 0)).not.toThrow()
 })

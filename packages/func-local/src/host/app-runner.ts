@@ -17,6 +17,8 @@ export interface AppRunner {
   readonly reload: () => void
   /** Ends everything, running work first. */
   readonly stop: () => Promise<void>
+  /** Ends the workers that a stop waits for. */
+  readonly kill: () => void
   /** What a stop waits for, in words. */
   readonly unfinished: () => readonly string[]
 }
@@ -75,6 +77,9 @@ export function createAppRunner(
       if (live !== undefined) retire(live)
       live = undefined
       await Promise.all(retiring.values())
+    },
+    kill: () => {
+      for (const { worker } of retiring.keys()) worker.kill()
     },
     unfinished: () => [...retiring.keys()].flatMap((generation) => generation.unfinished()),
   }

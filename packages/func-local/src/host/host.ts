@@ -40,6 +40,12 @@ export interface HostOptions {
   readonly keys: Keys | undefined
   /** Serves HTTPS with this; HTTP without. */
   readonly tls: ServerIdentity | undefined
+  /** Whether a change of the app's files loads it again, where `host.json` does not say otherwise. */
+  readonly watch: boolean
+  /** Whether Ctrl-C ends the host, so that lines may name it. */
+  readonly interactive: boolean
+  /** Sets the time zone of this process, where it belongs to the host alone; `undefined` is the machine's own. */
+  readonly setTimeZone: (name: string | undefined) => void
   readonly log: Log
   readonly registry: Registry
   /** Whether events make functions run; else they run only when they are called. */
@@ -58,12 +64,15 @@ export interface RunningHost {
   readonly stop: () => Promise<boolean>
   /** Calls functions by hand. */
   readonly byHand: ByHandCaller
+  /** What the app had when it was loaded last. */
+  readonly functions: () => Generation['functions']
   /** Tells of every invocation, from now on. */
   readonly invocations: InvocationFeed
 }
 
 const STOP_NOTICE_MS = 1000
 const STOP_LIMIT_MS = 10_000
+const KILL_LIMIT_MS = 500
 
 /**
  * Starts the host: the HTTP server, the worker with the app, the listeners, the watch on the app's files.
@@ -80,6 +89,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   let cors = options.cors(current)
   let found: readonly string[] = []
   let watcher: AppWatcher | undefined
+  let loaded: Generation | undefined
+  let stopped: Promise<boolean> | undefined
   const scheme = options.tls === undefined ? 'http' : 'https'
   const runner = createAppRunner(load, announceReload, log)
   const invocations = createInvocationFeed()
@@ -97,6 +108,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       },
       keys: options.keys,
       tls: options.tls,
+      stopHint: options.interactive ? ' Ctrl-C again ends at once.' : '',
     },
     log,
   )
@@ -106,38 +118,44 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   try {
     if (stopping.aborted) throw new StoppedError('The host was stopped before the app had loaded.')
     const first = runner.start()
-    watcher = watchApp(options.appDirectory, current.hostOptions.watch, runner.reload, (reason) => {
-      log.warn(
-        `Changes of the app's files may not be noticed (${reason}). Start the host again after a change.`,
-      )
-    })
+    if (options.watch) {
+      watcher = watchApp(options.appDirectory, current.hostOptions.watch, runner.reload, (reason) => {
+        log.warn(
+          `Changes of the app's files may not be noticed (${reason}). Start the host again after a change.`,
+        )
+      })
+    }
     const generation = await first
+    loaded = generation
     const shownAddress = options.address === '127.0.0.1' ? 'localhost' : options.address
     for (const line of problems.news(found)) log.warn(line)
     printFunctions(log, generation, `${scheme}://${shownAddress}:${server.port}`)
     log.info('Worker process started and initialized.')
     log.info(`Host lock lease acquired by instance ID '${instanceId}'.`)
   } catch (error) {
-    void watcher?.close()
-    await server.close()
+    await Promise.all([watcher?.close(), server.close()])
     throw error
   } finally {
     stopping.removeEventListener('abort', giveUp)
   }
 
-  return { port: server.port, stop, byHand, invocations }
+  return {
+    port: server.port,
+    byHand,
+    functions: () => loaded?.functions ?? [],
+    invocations,
+    stop: () => (stopped ??= stop()),
+  }
 
   async function stop(): Promise<boolean> {
-    const ended = Promise.all([server.close(), runner.stop()]).then(() => true)
-    void watcher?.close()
+    const ended = Promise.all([server.close(), runner.stop(), watcher?.close()]).then(() => true)
     const limit = new AbortController()
     const { signal } = limit
     const after = (milliseconds: number): Promise<void> => sleep(milliseconds, undefined, { signal })
     void after(STOP_NOTICE_MS).then(
       () => {
-        log.info(
-          `Stopping; waiting at most ${STOP_LIMIT_MS / 1000} s for ${unfinished()}. Another Ctrl-C ends it at once.`,
-        )
+        const hint = options.interactive ? ' Another Ctrl-C ends it at once.' : ''
+        log.info(`Stopping; waiting at most ${STOP_LIMIT_MS / 1000} s for ${unfinished()}.${hint}`)
       },
       () => undefined,
     )
@@ -150,6 +168,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     )
     const clean = await Promise.race([ended, tooLong])
     limit.abort()
+    if (!clean) {
+      runner.kill()
+      await Promise.race([ended, sleep(KILL_LIMIT_MS)])
+    }
     return clean
   }
 
@@ -189,8 +211,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     const origin = `${scheme}://localhost:${server.port}`
     const services: Services = { settings, hostConfig, log, instanceId, origin, invocations }
     // Timers run in this process, in the zone that handlers see.
-    if (timeZone === undefined) delete process.env['TZ']
-    else process.env['TZ'] = timeZone
+    options.setTimeZone(timeZone)
     const nodeArguments = options.nodeArguments(configuration)
     const worker = await startWorker({
       script: options.workerScript,
@@ -205,9 +226,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       },
       giveUp,
       onSlowLoad: (what, seconds) => {
-        log.warn(
-          `The app has not loaded after ${seconds} s: ${what}. A save loads it again; Ctrl-C ends the host.`,
-        )
+        const hint = options.interactive ? ' A save loads it again; Ctrl-C ends the host.' : ''
+        log.warn(`The app has not loaded after ${seconds} s: ${what}.${hint}`)
       },
       onLog: writeEntry,
       onOutput: log.output,
@@ -237,6 +257,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       return generation
     } catch (error) {
       worker.kill()
+      await worker.exited
       throw error
     }
   }
@@ -249,6 +270,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   }
 
   function announceReload(generation: Generation): void {
+    loaded = generation
     for (const line of problems.news(found)) log.warn(line)
     log.info(
       `Worker process started and initialized. Functions: ${generation.functions.map((f) => f.definition.name).join(', ')}.`,

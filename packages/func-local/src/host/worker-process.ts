@@ -9,6 +9,7 @@ import type {
   LogEntry,
   ToWorker,
 } from '../protocol.ts'
+import { endWithProcess } from './end-with-process.ts'
 import { createLineReader, type LineReader } from './line-reader.ts'
 import { superviseByShell } from './reaper.ts'
 
@@ -93,8 +94,8 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
     child.kill('SIGKILL')
   }
   // However this process ends, its worker ends with it.
-  process.on('exit', kill)
-  const released = child.pid === undefined ? undefined : superviseByShell(child.pid)
+  const release = endWithProcess(child)
+  const endSupervision = child.pid === undefined ? undefined : superviseByShell(child.pid)
   const stdout = pipeLines(child.stdout, (line) => {
     options.onOutput('stdout', line)
   })
@@ -121,12 +122,14 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   })
   const stream = child.stdio[HOST_CHANNEL] as Duplex | undefined
   const exited = ended.then(async (reason) => {
-    process.off('exit', kill)
-    released?.()
+    release()
+    const supervised = endSupervision?.()
+    let limit: NodeJS.Timeout | undefined
     await Promise.race([
-      Promise.all([stdout, stderr, endOf(stream)]),
-      new Promise((r) => setTimeout(r, LAST_OUTPUT_MS)),
+      Promise.all([stdout, stderr, endOf(stream), supervised]),
+      new Promise((resolve) => (limit = setTimeout(resolve, LAST_OUTPUT_MS))),
     ])
+    clearTimeout(limit)
     for (const reader of Object.values(written)) reader.end()
     return reason
   })

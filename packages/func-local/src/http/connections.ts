@@ -30,8 +30,10 @@ const SHOWN = 5
 /**
  * Keeps account of a server's connections. On a stop, those that wait for a request are closed at once, whether they have
  * sent nothing, or half a request's headers, or are idle; the others may finish, for ten seconds at most.
+ *
+ * @param hint ends what is said to whoever waits for that
  */
-export function trackConnections(server: Server, log: Log): Connections {
+export function trackConnections(server: Server, log: Log, hint: string): Connections {
   const busy = new Map<Duplex, Set<Exchange>>()
   const waiting = new Map<Duplex, (() => void)[]>()
   /** Connections whose TLS handshake has not ended, by the address at their other end. */
@@ -145,7 +147,7 @@ export function trackConnections(server: Server, log: Log): Connections {
     })
     const more = open.length > SHOWN ? `, and ${open.length - SHOWN} more` : ''
     log.warn(
-      `Stopping: waits ${LONGEST_DRAIN_MS / 1000} s at most for ${open.length} HTTP request${open.length === 1 ? '' : 's'}: ${shown.join(', ')}${more}. Ctrl-C again ends at once.`,
+      `Stopping: waits ${LONGEST_DRAIN_MS / 1000} s at most for ${open.length} HTTP request${open.length === 1 ? '' : 's'}: ${shown.join(', ')}${more}.${hint}`,
     )
   }
 }

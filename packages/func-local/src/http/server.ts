@@ -46,6 +46,8 @@ export interface HttpServerParts {
   readonly keys: Keys | undefined
   /** Serves HTTPS with this; HTTP without. */
   readonly tls: ServerIdentity | undefined
+  /** Ends the line that says what a stop waits for. */
+  readonly stopHint: string
 }
 
 /** Handles a request that is not for a function; `false` when it is not for this route. */
@@ -79,7 +81,7 @@ export async function openHttpServer(
       ? createServer(options)
       : (await import('node:https')).createServer({ ...options, ...parts.tls })
   server.maxHeadersCount = 0
-  const connections = trackConnections(server, log)
+  const connections = trackConnections(server, log, parts.stopHint)
   const onlyLocal = isLoopback(address.host)
   const refusedNames = new Set<string>()
   const inMemory = new WeakMap<Duplex, ExtraOfEvent>()

@@ -101,7 +101,7 @@ export async function serve(setup: ServerSetup): Promise<TestServer> {
     log,
     byHand: createByHandCaller(current, invocations, (...args) => send(...args)),
   })
-  const parts = { generation: current, hostRoute, cors: setup.cors, keys, tls: setup.tls }
+  const parts = { generation: current, hostRoute, cors: setup.cors, keys, tls: setup.tls, stopHint: '' }
   const address = { host: setup.address ?? '127.0.0.1', port: 0 }
   const { port, close, connect } = await openHttpServer(address, parts, log)
   const send = createLoopback(`localhost:${port}`, connect)
