@@ -163,10 +163,12 @@ export interface InvocationError extends Error {
 }
 
 // The process as Node.js made it: a test runner's sandbox has one of its own, whose modules are those of the sandbox.
-const { getBuiltinModule } = runInThisContext('process') as NodeJS.Process
+const nodeProcess = runInThisContext('process') as NodeJS.Process
 // In development the sources run as they are; installed, the bundles do.
 const file = import.meta.url.endsWith('.ts') ? './library.ts' : './library.js'
-const library = getBuiltinModule('node:module').createRequire(import.meta.url)(file) as typeof Library
+const library = nodeProcess.getBuiltinModule('node:module').createRequire(import.meta.url)(
+  file,
+) as typeof Library
 
 /**
  * Starts a host for an app, and resolves when the app has loaded. There may be any number of hosts in a process.

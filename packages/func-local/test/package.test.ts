@@ -106,11 +106,10 @@ console.log(host instanceof HostStartError)`
     const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022']
     const tsc = path.join(MODULES, 'typescript/bin/tsc')
     const files = ['use.mts', 'use.cts']
-    await promisify(execFile)(process.execPath, [tsc, ...flags, ...files], { cwd: folder }).catch(
-      (error: { readonly stdout: string }) => {
-        throw new Error(error.stdout)
-      },
-    )
+    const check = promisify(execFile)(process.execPath, [tsc, ...flags, ...files], { cwd: folder })
+    await check.catch((error: unknown) => {
+      throw new Error((error as { readonly stdout: string }).stdout)
+    })
     await writeFile(
       path.join(folder, 'use.mjs'),
       use.replace(': unknown', '').replace(/^/, "import { HostStartError, startHost } from 'func-local'\n"),

@@ -4,12 +4,10 @@
  *   npm run build -w func-local && node packages/func-local/test/bench/library.ts [count]
  */
 import { fileURLToPath } from 'node:url'
-import type { FunctionsHost } from '../../src/index.ts'
+import type * as Index from '../../src/index.ts'
 
 // What is installed, and not the sources.
-const { startHost } = (await import(
-  new URL('../../dist/index.js', import.meta.url).href
-)) as typeof import('../../src/index.ts')
+const { startHost } = (await import(new URL('../../dist/index.js', import.meta.url).href)) as typeof Index
 
 const scriptRoot = fileURLToPath(new URL('../fixtures/bench', import.meta.url))
 const count = Number(process.argv[2] ?? 50)
@@ -40,7 +38,7 @@ for (const [what, values] of Object.entries(figures)) {
   console.log(`| ${[what, ...shown].join(' | ')} |`)
 }
 
-async function answered({ url }: FunctionsHost): Promise<void> {
+async function answered({ url }: Index.FunctionsHost): Promise<void> {
   const response = await fetch(`${url}/api/hello`)
   if (response.status !== 200) throw new Error(`status ${response.status}`)
   await response.text()
