@@ -41,6 +41,9 @@ export const zones = [
     'src',
     'scripts',
     'packages/testkit',
+    // Its library: a host in the test's process.
+    'packages/func-local/dist/index.js',
+    'packages/func-local/dist/index.d.ts',
     'packages/api-page/test/chromium.ts',
     'package.json',
     'host.json',

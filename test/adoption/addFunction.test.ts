@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { startAzurite, type Azurite } from 'testkit/azurite'
-import { startHost, type TestHost } from 'testkit/hostProcess'
+import { serveApp, type AppHost } from '../support/appHost.ts'
 import { ROOT } from '../../scripts/build.ts'
 import { scratchCopy, type ScratchCopy } from './scratch.ts'
 
@@ -31,7 +31,7 @@ async function recipe(): Promise<readonly Step[]> {
 let steps: readonly Step[]
 let copy: ScratchCopy
 let azurite: Azurite
-let host: TestHost
+let host: AppHost
 
 beforeAll(async () => {
   steps = await recipe()
@@ -49,7 +49,7 @@ beforeAll(async () => {
   }
   expect(await copy.run('scripts/build.ts')).toMatchObject({ code: 0 })
   azurite = await startAzurite({})
-  host = await startHost({
+  host = await serveApp({
     folder: copy.folder,
     environment: {
       AzureWebJobsStorage: azurite.connectionString,

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, jest, test } from '@jest/glo
 import { startAzurite, type Azurite } from 'testkit/azurite'
 import { unpackedApp } from 'testkit/unpackedApp'
 import { selfSignedCertificate } from '../support/certificate.ts'
+import { serveApp, type AppHost } from '../support/appHost.ts'
 import { startHost, type TestHost } from 'testkit/hostProcess'
 import { startManagedIdentity, type ManagedIdentity } from '../support/managedIdentity.ts'
 
@@ -30,7 +31,7 @@ interface Answer {
   readonly text: string
 }
 
-async function ask(host: TestHost, target: string, init: RequestInit = {}): Promise<Answer> {
+async function ask(host: AppHost, target: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(host.url + target, { ...init, signal: AbortSignal.timeout(10_000) })
   return { status: response.status, text: await response.text() }
 }
@@ -48,14 +49,14 @@ const describeOnFuncLocal = coreTools ? describe.skip : describe
 // Core Tools accepts no key from outside: it generates its own and does not show them.
 describeOnFuncLocal('with --enableAuth and a key of our own (func-local; Core Tools takes none)', () => {
   let azurite: Azurite
-  let host: TestHost
+  let host: AppHost
 
   beforeAll(async () => {
     azurite = await startAzurite({})
-    host = await startHost({
+    host = await serveApp({
       folder: app.folder,
       environment: { AzureWebJobsStorage: azurite.connectionString, FUNC_LOCAL_KEY: KEY },
-      flags: ['--enableAuth'],
+      enableAuth: true,
     })
   })
 
@@ -124,11 +125,11 @@ describeOnFuncLocal('with --enableAuth and a key of our own (func-local; Core To
 
 describe('on either host', () => {
   let azurite: Azurite
-  let host: TestHost
+  let host: AppHost
 
   beforeAll(async () => {
     azurite = await startAzurite({})
-    host = await startHost({
+    host = await serveApp({
       folder: app.folder,
       environment: { AzureWebJobsStorage: azurite.connectionString },
     })
@@ -182,6 +183,7 @@ describeOnFuncLocal(
       identity = await startManagedIdentity()
       const uri = (service: 'blob' | 'queue' | 'table') =>
         `https://127.0.0.1:${azurite.ports[service]}/${account}`
+      // A process of its own: its credentials come from its environment.
       host = await startHost({
         folder: app.folder,
         environment: {

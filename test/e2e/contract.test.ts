@@ -9,7 +9,7 @@ import openapi from '../../src/http/openapi.json' with { type: 'json' }
 import { createService } from '../../src/orders/service.ts'
 import { unpackedApp } from 'testkit/unpackedApp'
 import { describedApi, type Answer } from '../support/describedApi.ts'
-import { startHost, type TestHost } from 'testkit/hostProcess'
+import { serveApp, type AppHost } from '../support/appHost.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
 
 // The OpenAPI description against the running app: every described request is sent, and every response must be described: its
@@ -24,12 +24,12 @@ const api = describedApi()
 
 let azurite: Azurite
 let app: Awaited<ReturnType<typeof unpackedApp>>
-let host: TestHost
+let host: AppHost
 
 beforeAll(async () => {
   azurite = await startAzurite({})
   app = await unpackedApp()
-  host = await startHost({
+  host = await serveApp({
     folder: app.folder,
     environment: {
       AzureWebJobsStorage: azurite.connectionString,
@@ -37,7 +37,7 @@ beforeAll(async () => {
       // An accepted order stays accepted, so that it can be read.
       'AzureWebJobs.orderProcessor.Disabled': 'true',
     },
-    flags: coreTools ? [] : ['--enableAuth'],
+    enableAuth: true,
   })
 }, 120_000)
 

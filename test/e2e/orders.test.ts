@@ -5,22 +5,22 @@ import { text as readText } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startAzurite, type Azurite } from 'testkit/azurite'
 import { unpackedApp } from 'testkit/unpackedApp'
-import { startHost, type TestHost } from 'testkit/hostProcess'
+import { serveApp, type AppHost } from '../support/appHost.ts'
 import { BODY_WAYS, sendEndlessly } from '../support/bodies.ts'
 import { testStorage, type TestStorage } from '../support/storage.ts'
 
-// The built app, as it is deployed, on a real host process with a real Azurite: every function is triggered by its event and
+// The built app, as it is deployed, on a real host with a real Azurite: every function is triggered by its event and
 // by no other.
 
 let azurite: Azurite
 let app: Awaited<ReturnType<typeof unpackedApp>>
-let host: TestHost
+let host: AppHost
 let storage: TestStorage
 
 beforeAll(async () => {
   azurite = await startAzurite({})
   app = await unpackedApp()
-  host = await startHost({
+  host = await serveApp({
     folder: app.folder,
     environment: {
       AzureWebJobsStorage: azurite.connectionString,
@@ -478,7 +478,7 @@ describe('orderProcessor', () => {
 
 describe('while storage is unavailable', () => {
   it('hello responds, and an order gets 503 with its id', async () => {
-    const lonely = await startHost({
+    const lonely = await serveApp({
       folder: app.folder,
       environment: {
         AzureWebJobsStorage: azurite.connectionString.replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:9'),

@@ -41,6 +41,7 @@ const EXCEPTIONS = [
   ['scripts', 'package.json'],
   ['packages/bench', 'scripts/build.ts'],
   ['packages/bench', 'scripts/package.ts'],
+  ['test', 'func-local'],
   ['test', 'host.json'],
   ['test', 'package.json'],
 ] as const
@@ -48,9 +49,11 @@ const EXCEPTIONS = [
 /** Imports by a package's name lead to the same files. */
 const BY_NAME = [
   ['src', 'testkit/azurite'],
+  ['src', 'func-local'],
   ['src', 'func-local/settings'],
   ['packages/func-local', 'testkit/azurite'],
   ['packages/testkit', 'func-local/settings'],
+  ['packages/testkit', 'func-local'],
   ['packages/soak', 'func-local/settings'],
   ['test', 'func-local/settings'],
 ] as const
