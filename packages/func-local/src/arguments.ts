@@ -125,7 +125,7 @@ export function parseArguments(args: readonly string[]): Command {
         values.set(name, take())
         break
       case 'flag':
-        if (inline === undefined || inline === 'true') flags.add(name)
+        if (isOn(name, inline ?? followingBoolean(rest))) flags.add(name)
         break
       case 'list':
         functions ??= []
@@ -149,7 +149,7 @@ export function parseArguments(args: readonly string[]): Command {
         const unsupported = UNSUPPORTED.get(name)
         if (unsupported === undefined) throw new UsageError(unknown(given))
         if (unsupported.takesValue) take()
-        else if (inline === undefined && /^(?:true|false)$/i.test(rest[0] ?? '')) rest.shift()
+        else if (inline === undefined) followingBoolean(rest)
         const what = `${name} is not supported by func-local: ${unsupported.why}.`
         if (unsupported.matters) throw new UsageError(`${what} Leave it out, or use Core Tools (func start).`)
         notices.push(`${what} It is ignored.`)
@@ -206,6 +206,18 @@ function nameOf(given: string): string {
   return (
     [...FLAGS.keys(), ...UNSUPPORTED.keys(), ...ACCEPTED].find((flag) => flag.toLowerCase() === long) ?? given
   )
+}
+
+/** Takes the `true` or `false` that may follow a flag, as in `--useHttps true`. */
+function followingBoolean(rest: string[]): string | undefined {
+  return /^(?:true|false)$/i.test(rest[0] ?? '') ? rest.shift() : undefined
+}
+
+/** Whether a flag is on: it stands alone, or with `true`. */
+function isOn(name: string, value = 'true'): boolean {
+  if (!/^(?:true|false)$/i.test(value))
+    throw new UsageError(`${name} is either true or false, not '${value}'.`)
+  return value.toLowerCase() === 'true'
 }
 
 function missing(name: string): never {

@@ -50,6 +50,7 @@ describe('the command line', () => {
       { verbose: true, notices: [expect.stringContaining('--csharp is not supported') as unknown as string] },
     ],
     [['start', '--json'], { json: true }],
+    [['start', '--verbose', 'true', '--json=False', '--enableAuth', 'FALSE'], { verbose: true }],
     [['start', '--usehttps'], { https: { cert: undefined, password: undefined } }],
     [
       ['start', '--useHttps', '--cert', 'a.pfx', '--password', 'x'],
@@ -138,7 +139,9 @@ describe('the command line', () => {
     [['start', '--functions='], /^--functions needs a value; see func-local --help\.$/],
     [['start', '--language-worker'], /--language-worker needs a value/],
     [['start', '--timeout'], /--timeout needs a value/],
-    [['start', '--useHttps', 'true'], /Leave it out, or use Core Tools \(func start\)\.$/],
+    [['start', '--useHttps', 'true', 'true'], /Unexpected argument 'true'/],
+    [['start', '--verbose=yes'], /^--verbose is either true or false, not 'yes'\.$/],
+    [['start', '--enable-json-output', 'true'], /Leave it out, or use Core Tools \(func start\)\.$/],
   ])('%j is refused', (args, message) => {
     expect(() => parseArguments(args)).toThrow(UsageError)
     expect(() => parseArguments(args)).toThrow(message)
