@@ -48,6 +48,7 @@ function fakeWorker(pid: number): FakeWorker {
     generation: {
       worker,
       functions: [],
+      refusals: [],
       problems: [],
       only: undefined,
       unknownNames: [],

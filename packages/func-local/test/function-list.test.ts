@@ -41,6 +41,7 @@ function generation(
       functions: registered.map((name) => ({ functionId: name, name, bindings: {} })),
     }),
     functions,
+    refusals: [],
     problems: [],
     only: undefined,
     unknownNames: [],

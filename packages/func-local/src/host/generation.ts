@@ -44,6 +44,8 @@ export interface Generation {
   readonly worker: WorkerProcess
   /** In order of their names: the order in which the host tries HTTP routes. */
   readonly functions: readonly LoadedFunction[]
+  /** The functions that cannot run. */
+  readonly refusals: readonly Refusal[]
   /** One line for each reason why functions cannot run, and for each thing about one that has no effect. */
   readonly problems: readonly string[]
   /** Which functions were asked for; `undefined` means all. */
@@ -125,6 +127,7 @@ export function createGeneration(
   return {
     worker,
     functions,
+    refusals,
     problems: [
       ...describeRefusals(refusals),
       ...problems,

@@ -107,7 +107,8 @@ function textsOf(values: unknown, what: string): Record<string, string> {
   )
 }
 
-function parametersOf(endpoint: HttpEndpoint): readonly RouteParameter[] {
+/** The parameters of an endpoint's route. */
+export function parametersOf(endpoint: HttpEndpoint): readonly RouteParameter[] {
   return parseRoute(endpoint.template)
     .flat()
     .filter((part) => part.kind === 'parameter')

@@ -85,7 +85,11 @@ function isGone(error: unknown): boolean {
   return isCode(error, 'MessageNotFound', 'PopReceiptMismatch', 'QueueNotFound', 'QueueBeingDeleted')
 }
 
-function queueService(settings: Settings, connection: string | undefined): Promise<QueueServiceClient> {
+/** The client of a connection's queues; the SDK is loaded on first use, and clients are shared. */
+export function queueService(
+  settings: Settings,
+  connection: string | undefined,
+): Promise<QueueServiceClient> {
   const key = connectionKey(settings, connection)
   let client = clients.get(key)
   if (client === undefined) {

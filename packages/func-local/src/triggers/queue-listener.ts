@@ -207,7 +207,7 @@ export function createQueueListener(listener: QueueListenerOptions): {
 }
 
 /** The poison queue of a queue; a poison queue has none, nor has one whose name would be too long. */
-function poisonQueueOf(queueName: string): string | undefined {
+export function poisonQueueOf(queueName: string): string | undefined {
   const name = queueName + POISON_SUFFIX
   return queueName.endsWith(POISON_SUFFIX) || queueNameFault(name) !== undefined ? undefined : name
 }

@@ -233,6 +233,8 @@ export async function startFakeStorage(): Promise<FakeStorage> {
       return { status: messages === undefined ? 201 : 204 }
     }
     if (messages === undefined) return refusal(404, 'QueueNotFound')
+    if (query.get('comp') === 'metadata')
+      return { status: 200, headers: { 'x-ms-approximate-messages-count': String(messages.length) } }
     if (method === 'POST') {
       const [, text = ''] = /<MessageText>([^]*)<\/MessageText>/.exec(body.toString()) ?? []
       putMessage(name, unescaped(text))
@@ -256,6 +258,7 @@ export async function startFakeStorage(): Promise<FakeStorage> {
     const taken = messages
       .filter(({ visibleAt }) => visibleAt <= Date.now())
       .slice(0, Number(query.get('numofmessages') ?? 1))
+    if (query.get('peekonly') === 'true') return listOf(taken, 200, true)
     for (const message of taken) {
       message.count += 1
       message.receipt += 1

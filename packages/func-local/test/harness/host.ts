@@ -33,7 +33,7 @@ export interface TestHost {
 /** Whether the tests run against Core Tools. */
 export const onCoreTools = process.env['E2E_HOST'] === 'func'
 
-const PATIENCE_MS = onCoreTools ? 60_000 : 20_000
+const PATIENCE_MS = 60_000
 
 // A test that fails half-way leaves its host running; Jest could then not end.
 const started: ChildProcess[] = []
