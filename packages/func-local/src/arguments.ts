@@ -18,6 +18,8 @@ export interface StartOptions {
   readonly corsCredentials: boolean
   readonly functions: readonly string[] | undefined
   readonly enableAuth: boolean
+  /** Whether browsers get the console at `/`. */
+  readonly console: boolean
   readonly verbose: boolean
   /** Serves HTTPS; `undefined` for HTTP. */
   readonly https: HttpsOptions | undefined
@@ -56,6 +58,7 @@ const FLAGS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['--cert', 'value'],
   ['--password', 'value'],
   ['--language-worker', 'worker'],
+  ['--no-console', 'flag'],
   ['--no-build', 'flag'],
   ['--help', 'flag'],
   ['--version', 'flag'],
@@ -169,6 +172,7 @@ export function parseArguments(args: readonly string[]): Command {
       corsCredentials: flags.has('--cors-credentials'),
       functions,
       enableAuth: flags.has('--enableAuth'),
+      console: !flags.has('--no-console'),
       verbose: flags.has('--verbose'),
       json: flags.has('--json'),
       https,

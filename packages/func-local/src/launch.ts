@@ -34,6 +34,8 @@ export interface LaunchOptions {
   readonly setTimeZone: (name: string | undefined) => void
   /** Whether events make functions run; else they run only when they are called, and no browser asks for CORS. */
   readonly listens: boolean
+  /** Serves the console at `/`. */
+  readonly console: boolean
   readonly log: Log
   readonly stopping: AbortSignal
 }
@@ -92,6 +94,7 @@ export async function launch(
     log,
     registry,
     listens: options.listens,
+    console: options.console,
     stopping: options.stopping,
   })
   return {

@@ -85,6 +85,7 @@ export async function startHost(options: StartHostOptions, parse: ParseJson): Pr
       // The zone of this process is its owner's. Handlers have the app's zone, since they run in another.
       setTimeZone: () => undefined,
       listens: true,
+      console: false,
       log,
       stopping: options.signal ?? new AbortController().signal,
     })

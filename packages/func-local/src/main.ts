@@ -108,6 +108,7 @@ async function invoke(command: InvokeCommand, write: TextSink): Promise<void> {
         interactive: true,
         setTimeZone,
         listens: false,
+        console: false,
         log: createLog({ verbose: true }, command.verbose ? lines : () => undefined),
         stopping,
       })

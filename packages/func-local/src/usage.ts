@@ -14,6 +14,7 @@ Runs the Azure Functions app (Node.js, v4 programming model) in this folder, and
   --useHttps               Serve HTTPS, with a certificate made for this machine unless --cert names another.
   --cert <file>            The certificate with its private key: a .pfx or PEM file.
   --password <text>        The password of --cert, or the file that holds it.
+  --no-console             Give browsers the plain list of functions at / instead of the console.
   --json                   Write the log for tools: one JSON object a line.
   --verbose                Show the host's own information too, and the ids of requests.
   --language-worker -- …   Arguments for the Node process that runs the app, for example --inspect=9229. Last, because

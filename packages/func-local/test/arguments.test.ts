@@ -11,6 +11,7 @@ const defaults: StartOptions = {
   corsCredentials: false,
   functions: undefined,
   enableAuth: false,
+  console: true,
   verbose: false,
   json: false,
   https: undefined,
@@ -30,6 +31,7 @@ describe('the command line', () => {
     [['start', '--functions', 'a', 'b', '--verbose'], { functions: ['a', 'b'], verbose: true }],
     [['start', '--functions', 'a,b'], { functions: ['a', 'b'] }],
     [['start', '--cors', '*', '--cors-credentials'], { cors: '*', corsCredentials: true }],
+    [['start', '--no-console'], { console: false }],
     [['start', '--enableauth', '--no-build', '--typescript'], { enableAuth: true }],
     [
       ['start', '--language-worker', '--', '--inspect=9229 --no-warnings'],
@@ -158,6 +160,7 @@ describe('the command line', () => {
       '--cors',
       '--cors-credentials',
       '--enableAuth',
+      '--no-console',
       '--verbose',
       '--language-worker',
       '--no-build',

@@ -293,6 +293,31 @@ describe('a host in this process', () => {
     await expect(fetch(`${url}/api/hello`)).rejects.toThrow()
   })
 
+  test('with a console says where it is, and an open page does not hold up a stop', async () => {
+    const accept = { accept: 'text/html' }
+    const { url, log, port } = await start(app(http('hello')), {}, { console: true })
+    expect(log.lines).toContain(`plain Console: http://localhost:${port}/`)
+    expect(await (await fetch(url, { headers: accept })).text()).toContain('id="invocation-list"')
+    const events = await fetch(`${url}/admin/func-local/console/events`)
+    await answer(`${url}/api/hello`)
+    const before = log.lines.length
+    expect(await host?.stop()).toBe(true)
+    host = undefined
+    const text = await events.text()
+    expect(text).toContain('"text":"Worker process started and initialized."')
+    expect(log.lines).toHaveLength(before)
+  })
+
+  test('with a function at / says where the console is then', async () => {
+    const hostJson = '{ "version": "2.0", "extensions": { "http": { "routePrefix": "" } } }'
+    const { log, port } = await start(
+      app(http('root', { route: '/' })),
+      { 'host.json': hostJson },
+      { console: true },
+    )
+    expect(log.lines).toContain(`plain Console: http://localhost:${port}/admin/func-local/console`)
+  })
+
   test('an invocation over the time limit of host.json fails', async () => {
     const hostJson = '{ "version": "2.0", "functionTimeout": "00:00:01" }'
     const { url, log } = await start(app(http('never')), { 'host.json': hostJson })

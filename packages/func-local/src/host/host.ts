@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Configuration } from '../config/configuration.ts'
+import { createConsole } from '../console/console.ts'
+import { CONSOLE_PATH } from '../console/messages.ts'
 import { createAdminApi } from '../http/admin.ts'
 import type { ServerIdentity } from '../http/certificate.ts'
 import type { CorsPolicy } from '../http/cors.ts'
@@ -50,6 +52,8 @@ export interface HostOptions {
   readonly registry: Registry
   /** Whether events make functions run; else they run only when they are called. */
   readonly listens: boolean
+  /** Whether browsers of this machine get the console at `/`; default: the plain page. */
+  readonly console?: boolean
   /** Asks the host to stop, also while it starts. */
   readonly stopping: AbortSignal
 }
@@ -81,7 +85,7 @@ const KILL_LIMIT_MS = 500
  * meanwhile.
  */
 export async function startHost(options: HostOptions): Promise<RunningHost> {
-  const { log, stopping } = options
+  const { stopping, appDirectory, version, keys } = options
   const instanceId = randomBytes(16).toString('hex').toUpperCase()
   const problems = createProblemList()
   let current = options.initial
@@ -92,11 +96,20 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   let loaded: Generation | undefined
   let stopped: Promise<boolean> | undefined
   const scheme = options.tls === undefined ? 'http' : 'https'
-  const runner = createAppRunner(load, announceReload, log)
   const invocations = createInvocationFeed()
+  const hostConsole =
+    options.console === true
+      ? createConsole({
+          runner: { now: () => runner.now() },
+          configuration: () => current,
+          ...{ invocations, appDirectory, version, keys, log: options.log },
+        })
+      : undefined
+  const log = hostConsole?.log ?? options.log
+  const runner = createAppRunner(load, announceReload, log)
   const byHand = createByHandCaller(runner.current, invocations, (...args) => send(...args))
-  const { appDirectory, version, keys } = options
-  const adminApi = createAdminApi({ runner, instanceId, appDirectory, version, keys, log, byHand })
+  const about = { instanceId, appDirectory, version, keys, log, byHand }
+  const adminApi = createAdminApi({ runner, ...about, console: hostConsole })
   const server = await openHttpServer(
     { host: options.address, port: options.port },
     {
@@ -129,7 +142,9 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     loaded = generation
     const shownAddress = options.address === '127.0.0.1' ? 'localhost' : options.address
     for (const line of problems.news(found)) log.warn(line)
-    printFunctions(log, generation, `${scheme}://${shownAddress}:${server.port}`)
+    const shownUrl = `${scheme}://${shownAddress}:${server.port}`
+    printFunctions(log, generation, shownUrl)
+    if (hostConsole !== undefined) announceConsole(generation, shownUrl)
     log.info('Worker process started and initialized.')
     log.info(`Host lock lease acquired by instance ID '${instanceId}'.`)
   } catch (error) {
@@ -148,6 +163,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   }
 
   async function stop(): Promise<boolean> {
+    hostConsole?.close()
     const ended = Promise.all([server.close(), runner.stop(), watcher?.close()]).then(() => true)
     const limit = new AbortController()
     const { signal } = limit
@@ -173,6 +189,12 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       await Promise.race([ended, sleep(KILL_LIMIT_MS)])
     }
     return clean
+  }
+
+  function announceConsole({ functions }: Generation, url: string): void {
+    const isTaken = functions.some(({ listener }) => listener.endpoint?.match('/') !== undefined)
+    log.plain(`Console: ${url}${isTaken ? CONSOLE_PATH : '/'}`)
+    log.plain('')
   }
 
   function unfinished(): string {

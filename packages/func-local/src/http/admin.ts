@@ -6,6 +6,7 @@ import type { Log } from '../host/log.ts'
 import type { TriggerEvent } from '../registry.ts'
 import { requiredInput } from '../host/function.ts'
 import type { ByHandCaller } from '../host/invoke-by-hand.ts'
+import type { HostConsole } from '../console/console.ts'
 import { homePage } from './home-page.ts'
 import type { Keys } from './keys.ts'
 import { INVOKE_PATH } from './invoke-path.ts'
@@ -29,6 +30,8 @@ export interface AdminOptions {
   readonly keys: Keys | undefined
   readonly log: Log
   readonly byHand: ByHandCaller
+  /** What browsers get at `/`; without it they get the plain page. */
+  readonly console?: Pick<HostConsole, 'handle'> | undefined
 }
 
 const STATUS = {
@@ -58,6 +61,7 @@ export function createAdminApi(options: AdminOptions): HostRoute {
     const { path } = target
     if (path === '/') {
       if (isAppRoute()) return false
+      if ((await options.console?.handle(request, response, target)) === true) return true
       request.resume()
       await home(response)
       return true
@@ -75,6 +79,7 @@ export function createAdminApi(options: AdminOptions): HostRoute {
       writeStatus(response, STATUS.ok, NOT_CACHED)
       return true
     }
+    if ((await options.console?.handle(request, response, target)) === true) return true
     const read = method === 'GET' ? (hostData(known) ?? (await functionData(known, request))) : undefined
     if (read !== undefined) {
       if (isAllowed(request, response)) json(request, response, read)

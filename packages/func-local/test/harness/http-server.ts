@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { readHostConfig } from '../../src/config/host-config.ts'
 import { settingsOf } from '../../src/config/settings.ts'
+import { createConsole, type HostConsole } from '../../src/console/console.ts'
 import type { NamedBinding } from '../../src/host/function.ts'
 import type { Generation, LoadedFunction } from '../../src/host/generation.ts'
 import { createByHandCaller } from '../../src/host/invoke-by-hand.ts'
-import { createInvocationFeed } from '../../src/host/invocation-feed.ts'
+import { createInvocationFeed, type InvocationFeed } from '../../src/host/invocation-feed.ts'
 import { createAdminApi } from '../../src/http/admin.ts'
 import type { ServerIdentity } from '../../src/http/certificate.ts'
 import type { CorsPolicy } from '../../src/http/cors.ts'
@@ -50,12 +51,17 @@ export interface ServerSetup {
   readonly capabilities?: Readonly<Record<string, string>>
   /** Whether the app is still loading for the first time. */
   readonly loading?: boolean
+  /** Whether browsers get the console. */
+  readonly console?: boolean
 }
 
 /** The host's HTTP server in the test's own process. */
 export interface TestServer {
   readonly port: number
   readonly log: FakeLog
+  /** Tells of every invocation. */
+  readonly invocations: InvocationFeed
+  readonly console: HostConsole | undefined
   readonly close: () => Promise<void>
 }
 
@@ -92,6 +98,17 @@ export async function serve(setup: ServerSetup): Promise<TestServer> {
   const current = (): Promise<Pick<Generation, 'functions' | 'problems'>> =>
     Promise.resolve({ functions, problems: [] })
   const now = setup.loading === true ? () => undefined : () => ({ functions })
+  const hostConsole =
+    setup.console === true
+      ? createConsole({
+          runner: {
+            now: () =>
+              setup.loading === true ? undefined : { functions, refusals: [], worker: { functions: [], pid: 7 } },
+          },
+          configuration: () => ({ settings, hostConfig }),
+          ...{ invocations, appDirectory, version: '1.2.3', keys, log },
+        })
+      : undefined
   const hostRoute = createAdminApi({
     runner: { current, now },
     instanceId: 'INSTANCE',
@@ -100,12 +117,22 @@ export async function serve(setup: ServerSetup): Promise<TestServer> {
     keys,
     log,
     byHand: createByHandCaller(current, invocations, (...args) => send(...args)),
+    console: hostConsole,
   })
   const parts = { generation: current, hostRoute, cors: setup.cors, keys, tls: setup.tls, stopHint: '' }
   const address = { host: setup.address ?? '127.0.0.1', port: 0 }
   const { port, close, connect } = await openHttpServer(address, parts, log)
   const send = createLoopback(`localhost:${port}`, connect)
-  return { port, log, close }
+  return {
+    port,
+    log,
+    invocations,
+    console: hostConsole,
+    close: () => {
+      hostConsole?.close()
+      return close()
+    },
+  }
 }
 
 /** An invocation that ended with an HTTP response. */
