@@ -35,6 +35,8 @@ export default {
       ...withProcesses,
       displayName: 'func-local',
       testMatch: ['<rootDir>/packages/func-local/test/**/*.test.ts'],
+      // jest.browser.config.js has those.
+      testPathIgnorePatterns: ['\\.browser\\.test\\.ts$'],
     },
   ],
   collectCoverageFrom: ['src/**/*.ts'],

@@ -1,12 +1,13 @@
 /*
  * Bundles the package into dist/: the host (with its heavy SDKs as chunks that are loaded on first use) as a command and as a
- * library, the worker, and the public entries `func-local` and `func-local/settings` with their types.
+ * library, the worker, the console's page, and the public entries `func-local` and `func-local/settings` with their types.
  */
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath, URL } from 'node:url'
 import { build } from 'esbuild'
 import ts from 'typescript'
+import { buildConsole } from './build-console.js'
 
 /**
  * An `import` of `node:http` reads everything that it exports, which loads Node's whole HTTP client (undici, 50 ms of a start):
@@ -68,6 +69,8 @@ const results = await Promise.all([
   build({ ...shared, entryPoints: { settings: 'src/settings.ts' }, outdir: 'dist' }),
   build({ ...shared, entryPoints: ['src/worker-session.ts'], outdir: 'dist' }),
 ])
+
+writeFileSync(resolve(here, 'dist/console.html'), await buildConsole())
 
 // An entry's types come from its file alone: what it exports is declared there.
 for (const name of ['index', 'settings']) {

@@ -66,6 +66,7 @@ const isWindows = process.platform === 'win32'
     expect(built).toEqual(
       expect.arrayContaining([
         'THIRD-PARTY-LICENSES.txt',
+        'console.html',
         'index.cjs',
         'index.d.cts',
         'index.d.ts',
@@ -77,7 +78,7 @@ const isWindows = process.platform === 'win32'
         'worker.js',
       ]),
     )
-    expect(built.filter((file) => !/\.(?:c?js|d\.c?ts|txt)$/.test(file))).toEqual([])
+    expect(built.filter((file) => !/\.(?:c?js|d\.c?ts|txt|html)$/.test(file))).toEqual([])
   })
 
   test('its public entry is the reader of settings', async () => {
