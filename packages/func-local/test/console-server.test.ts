@@ -322,11 +322,13 @@ test('a page that does not read is cut off', async () => {
   const fake = {
     writableLength: 0,
     isDestroyed: false,
-    writeHead: () => fake,
+    writeHead: (): void => undefined,
     write: (text: string) => written.push(text),
     end: () => undefined,
     once: () => undefined,
-    destroy: () => (fake.isDestroyed = true),
+    destroy: (): void => {
+      fake.isDestroyed = true
+    },
   }
   let revision = 0
   const streams = createEventStreams({
