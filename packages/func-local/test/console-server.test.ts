@@ -30,7 +30,7 @@ describe('the console of a host', () => {
   })
 
   const listener: Listener = { start: () => undefined, stop: () => Promise.resolve(), byHand: fakeByHand }
-  const writes = (queueName: string): ServedFunction['outputs'] => [
+  const writes = (queueName: string): NonNullable<ServedFunction['outputs']> => [
     { name: 'sent', type: 'queue', direction: 'out', queueName },
   ]
   const functions: readonly ServedFunction[] = [

@@ -103,7 +103,9 @@ export async function serve(setup: ServerSetup): Promise<TestServer> {
       ? createConsole({
           runner: {
             now: () =>
-              setup.loading === true ? undefined : { functions, refusals: [], worker: { functions: [], pid: 7 } },
+              setup.loading === true
+                ? undefined
+                : { functions, refusals: [], worker: { functions: [], pid: 7 } },
           },
           configuration: () => ({ settings, hostConfig }),
           ...{ invocations, appDirectory, version: '1.2.3', keys, log },

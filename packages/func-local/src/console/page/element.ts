@@ -27,9 +27,9 @@ export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
 let serial = 0
 
 /** A field with its label. */
-export function field<T extends HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement>(
+export function field(
   label: string,
-  input: T,
+  input: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement,
   hint?: string,
 ): HTMLElement {
   input.id = `field-${++serial}`
