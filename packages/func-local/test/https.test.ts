@@ -8,13 +8,20 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { IncomingMessage } from 'node:http'
+import { CONSOLE_PATH } from '../src/console/messages.ts'
 import { ownCertificate, type OwnCertificate } from '../src/http/certificate.ts'
 import { askRunningHost } from '../src/invoke/running-host.ts'
 import { answering, writeApp } from './harness/app.ts'
 import { rawRequest } from './harness/exchange.ts'
 import { until } from './harness/fake-storage.ts'
 import { onCoreTools, startHost } from './harness/host.ts'
-import { responding, serve, type ServedFunction, type TestServer } from './harness/http-server.ts'
+import {
+  responding,
+  serve,
+  type ServedFunction,
+  type ServerSetup,
+  type TestServer,
+} from './harness/http-server.ts'
 
 const BASIC = fileURLToPath(new URL('fixtures/basic', import.meta.url))
 
@@ -48,9 +55,24 @@ describe('a server with a certificate', () => {
     name: 'echo',
     run: ({ data }) => responding({ body: { string: data.http?.url ?? '' } }),
   }
-  const start = async (): Promise<void> => {
-    server = await serve({ functions: [echo], tls: certificate.identity })
+  const start = async (setup: ServerSetup = {}): Promise<void> => {
+    server = await serve({ functions: [echo], tls: certificate.identity, ...setup })
   }
+
+  test('its console knows its own pages by https:// alone', async () => {
+    await start({ console: true })
+    const statusFor = async (scheme: string): Promise<number | undefined> => {
+      const headers = { 'content-type': 'application/json', origin: `${scheme}://localhost:${server.port}` }
+      const body = '{"queue":"none","message":{"text":""}}'
+      const sent = await secure(server.port, `${CONSOLE_PATH}/messages`, ca, {
+        ...{ method: 'POST', headers, body },
+      })
+      return sent.status
+    }
+    // There is no such queue.
+    expect(await statusFor('https')).toBe(404)
+    expect(await statusFor('http')).toBe(403)
+  })
 
   test('serves HTTPS, and functions and the admin API say so', async () => {
     await start()
