@@ -6,6 +6,7 @@ import type { InvocationFeed } from './host/invocation-feed.ts'
 import type { Log } from './host/log.ts'
 import type { FunctionRequest } from './http/request.ts'
 import type { Throttle } from './http/throttle.ts'
+import type { McpPrimitive } from './mcp/primitive.ts'
 import type { InvocationResponse, RpcException, TraceContext, TypedData } from './protocol.ts'
 
 /*
@@ -90,6 +91,8 @@ export interface Listener {
   readonly onCall?: OnCall
   /** The requests that Azure sends to `/runtime/webhooks/<extension>?functionName=<name>`. */
   readonly webhook?: Webhook
+  /** Only for MCP triggers: what clients of the app's MCP server find. */
+  readonly mcp?: McpPrimitive
   /** Only for HTTP triggers: where requests for this function arrive. */
   readonly endpoint?: HttpEndpoint
 }

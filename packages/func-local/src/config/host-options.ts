@@ -60,7 +60,7 @@ const TOP_LEVEL = [
   'watchDirectories', 'watchFiles', '$schema',
 ] // prettier-ignore
 /** The sections of `extensions` that func-local reads. */
-const EXTENSIONS = ['http', 'queues', 'blobs', 'tables']
+const EXTENSIONS = ['http', 'queues', 'blobs', 'tables', 'mcp']
 // Top-level sections of version 1 of the runtime.
 const MOVED = ['http', 'queues', 'blobs', 'eventHub', 'serviceBus']
 

@@ -18,6 +18,7 @@ import {
   type FunctionDefinition,
 } from './function.ts'
 import type { HostJsonOptions } from '../config/host-options.ts'
+import { describeSameNames } from '../mcp/catalog.ts'
 import { nearest } from '../nearest.ts'
 import { describeOnCall } from './on-call.ts'
 import { describeRefusals, type Refusal } from './refusals.ts'
@@ -131,6 +132,7 @@ export function createGeneration(
     problems: [
       ...describeRefusals(refusals),
       ...problems,
+      ...describeSameNames(functions),
       ...describeOnCall(functions, registry, services.settings, appDirectory),
     ],
     only: filter.only,

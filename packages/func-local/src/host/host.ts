@@ -20,6 +20,8 @@ import { createGeneration, type FunctionNames, type Generation } from './generat
 import type { Log } from './log.ts'
 import { findOldFunctions } from './old-functions.ts'
 import { createProblemList } from './problem-list.ts'
+import { firstPrimitive } from '../mcp/catalog.ts'
+import { MCP_PATH } from '../mcp/webhook.ts'
 import { secretsOf } from './secrets.ts'
 import { startWorker } from './worker-process.ts'
 
@@ -92,6 +94,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   let isFirstLoad = true
   let cors = options.cors(current)
   let found: readonly string[] = []
+  let hasMcp = false
   let watcher: AppWatcher | undefined
   let loaded: Generation | undefined
   let stopped: Promise<boolean> | undefined
@@ -140,11 +143,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     }
     const generation = await first
     loaded = generation
-    const shownAddress = options.address === '127.0.0.1' ? 'localhost' : options.address
     for (const line of problems.news(found)) log.warn(line)
-    const shownUrl = `${scheme}://${shownAddress}:${server.port}`
-    printFunctions(log, generation, shownUrl)
-    if (hostConsole !== undefined) announceConsole(generation, shownUrl)
+    announceMcp(generation)
+    printFunctions(log, generation, baseUrl())
+    if (hostConsole !== undefined) announceConsole(generation)
     log.info('Worker process started and initialized.')
     log.info(`Host lock lease acquired by instance ID '${instanceId}'.`)
   } catch (error) {
@@ -191,10 +193,22 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     return clean
   }
 
-  function announceConsole({ functions }: Generation, url: string): void {
+  function baseUrl(): string {
+    return `${scheme}://${options.address === '127.0.0.1' ? 'localhost' : options.address}:${server.port}`
+  }
+
+  function announceConsole({ functions }: Generation): void {
     const isTaken = functions.some(({ listener }) => listener.endpoint?.match('/') !== undefined)
-    log.plain(`Console: ${url}${isTaken ? CONSOLE_PATH : '/'}`)
+    log.plain(`Console: ${baseUrl()}${isTaken ? CONSOLE_PATH : '/'}`)
     log.plain('')
+  }
+
+  /** Where the MCP server is, as soon as the app has one. */
+  function announceMcp({ functions }: Generation): void {
+    if (hasMcp || firstPrimitive(functions) === undefined) return
+    hasMcp = true
+    log.info(`MCP server endpoint: ${baseUrl()}${MCP_PATH}`)
+    log.info(`MCP server legacy SSE endpoint: ${baseUrl()}${MCP_PATH}/sse`)
   }
 
   function unfinished(): string {
@@ -294,6 +308,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   function announceReload(generation: Generation): void {
     loaded = generation
     for (const line of problems.news(found)) log.warn(line)
+    announceMcp(generation)
     log.info(
       `Worker process started and initialized. Functions: ${generation.functions.map((f) => f.definition.name).join(', ')}.`,
     )

@@ -15,6 +15,7 @@ import { schemeOf } from './request-origin.ts'
 import { writeStatus } from './response.ts'
 import type { HostRoute } from './server.ts'
 import { jsonIn } from '../json-text.ts'
+import { createMcpWebhook, isMcpPath } from '../mcp/webhook.ts'
 
 /** What the host's own endpoints need. */
 export interface AdminOptions {
@@ -56,6 +57,7 @@ const NOT_CACHED = { 'Cache-Control': 'no-store,no-cache', Pragma: 'no-cache' }
 export function createAdminApi(options: AdminOptions): HostRoute {
   const { runner, keys } = options
   const webhooks = { generation: runner.current, keys, log: options.log }
+  const mcp = createMcpWebhook(webhooks)
   return async (request, response, target) => {
     const { method } = request
     const { path } = target
@@ -67,6 +69,10 @@ export function createAdminApi(options: AdminOptions): HostRoute {
       return true
     }
     const known = path.toLowerCase().replace(/\/$/, '')
+    if (isMcpPath(known)) {
+      await mcp(request, response, target)
+      return true
+    }
     // Extensions listen there in Azure, whatever routes the app has.
     if (known.startsWith('/runtime/webhooks/')) {
       // Most apps have none of them.

@@ -21,6 +21,9 @@ export interface Connections {
   readonly close: () => Promise<void>
 }
 
+/** The event by which a response is told that the host stops: a stream without an end ends then. */
+export const STOPPING = Symbol('the host stops')
+
 const LONGEST_DRAIN_MS = 10_000
 const SAID_AFTER_MS = 500
 // https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core: Kestrel waits as long for the rest.
@@ -125,7 +128,10 @@ export function trackConnections(server: Server, log: Log, hint: string): Connec
     for (const socket of handshakes.values()) socket.destroy()
     for (const [socket, exchanges] of busy) {
       if (exchanges.size === 0) socket.destroy()
-      for (const { response } of exchanges) response.shouldKeepAlive = false
+      for (const { response } of exchanges) {
+        response.shouldKeepAlive = false
+        response.emit(STOPPING)
+      }
     }
     const said = setTimeout(sayWhatItWaitsFor, SAID_AFTER_MS)
     const cut = setTimeout(() => {

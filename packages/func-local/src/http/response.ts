@@ -169,3 +169,14 @@ export function writeStatus(
   if (response.headersSent || response.destroyed) return
   response.writeHead(status, { 'Content-Length': 0, ...headers }).end()
 }
+
+/** Responds with a value as JSON. */
+export function writeJson(response: ServerResponse, status: number, value: unknown): void {
+  if (response.headersSent || response.destroyed) return
+  const text = JSON.stringify(value)
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+  })
+  response.end(text)
+}

@@ -5,7 +5,6 @@ import { CALLED_VIA_HOST } from '../http.ts'
 import { propertyValues, topLevelProperties, withProperties } from '../message-properties.ts'
 import { cosmosDb, mySql, sql } from './documents.ts'
 import { activity, entity, orchestration } from './durable.ts'
-import { mcpPrompt, mcpResource, mcpTool } from './mcp.ts'
 import { eventHub, kafka, rabbitMq, serviceBus, signalR } from './messaging.ts'
 import type { OnCallKind } from './on-call-kind.ts'
 import { SAMPLE_MESSAGE } from './sample.ts'
@@ -13,7 +12,6 @@ import { SAMPLE_MESSAGE } from './sample.ts'
 const KINDS: readonly OnCallKind[] = [
   ...[serviceBus, eventHub, kafka, rabbitMq, signalR],
   ...[cosmosDb, sql, mySql],
-  ...[mcpTool, mcpPrompt, mcpResource],
   ...[activity, orchestration, entity],
 ]
 // Kinds with https://learn.microsoft.com/azure/azure-functions/functions-bindings-error-pages#retry-policies
