@@ -80,8 +80,10 @@ export function createMcpServer(host: McpHost, primitive: McpPrimitive, callerOf
     // A resource of its own goes before a template that would match, too.
     const found = matching.find(({ primitive: { listed } }) => listed.as === 'resource') ?? matching[0]
     if (found === undefined) throw unknown('resource', uri)
+    const { listed, mimeType, uri: registered } = found.primitive
     return await use(found, found.primitive.event(uri, callerOf(server)), ({ returnValue }) =>
-      resourceResult(returnValue, found.primitive),
+      // The contents of a template's resource have the URI that was asked for; the template is none.
+      resourceResult(returnValue, { uri: listed.as === 'template' ? uri : registered, mimeType }),
     )
   })
   server.setRequestHandler(ListPromptsRequestSchema, async () => ({
