@@ -7,6 +7,7 @@ import { readHostOptions, type HostJsonOptions } from '../src/config/host-option
 import { ConfigurationError } from '../src/config/json-file.ts'
 import { settingsOf } from '../src/config/settings.ts'
 import { customHeaders, routePrefix, throttleLimits } from '../src/http/http-options.ts'
+import { readMcpOptions } from '../src/mcp/options.ts'
 import { readBlobOptions } from '../src/storage/blob-options.ts'
 import { readQueueOptions } from '../src/storage/queue-options.ts'
 
@@ -22,11 +23,12 @@ describe('host.json', () => {
   const write = (content: string): Promise<void> => writeFile(path.join(directory, 'host.json'), content)
   const config = (environment: Readonly<Record<string, string>> = {}): HostConfig =>
     readHostConfig(directory, settingsOf(new Map(Object.entries(environment))))
-  /** Everything that an app with queue and blob functions reads. */
+  /** Everything that an app with queue, blob and MCP functions reads. */
   const read = (environment?: Readonly<Record<string, string>>): HostJsonOptions => {
     const read = config(environment)
     readQueueOptions(read)
     readBlobOptions(read)
+    readMcpOptions(read)
     return readHostOptions(read)
   }
   const nested = (key: string, value: unknown): string => {
@@ -57,6 +59,9 @@ describe('host.json', () => {
     ...[0, 'x'].map((v) => ['extensions.blobs.poisonBlobThreshold', v] as const),
     ...[0, '00:00:00', '00:00:00.5', '5 min', 5.5, '-2', true].map((v) => ['functionTimeout', v] as const),
     ...['Loud', 'Info', '-1', 1.5].map((v) => ['logging.logLevel.Function', v] as const),
+    ['extensions.mcp.encryptClientState', 'sometimes'],
+    ['extensions.mcp.messageOptions.useAbsoluteUriForEndpoint', 1],
+    ['extensions.mcp.system.webhookAuthorizationLevel', 'Nobody'],
     ['logging.fileLoggingMode', 'sometimes'],
     ...['00:00:14', '00:01:01', 'x'].map((v) => ['singleton.lockPeriod', v] as const),
     ['singleton.lockAcquisitionPollingInterval', '00:00:00.4'],
@@ -107,6 +112,10 @@ describe('host.json', () => {
     ['extensions.queues.messageEncoding', 'BASE64'],
     ['extensions.queues.messageEncoding', 1],
     ['extensions.queues', null],
+    ['extensions.mcp.serverVersion', 2],
+    ['extensions.mcp.instructions', null],
+    ['extensions.mcp.system.webhookAuthorizationLevel', 'function'],
+    ['extensions.mcp.system', null],
     ['extensions', []],
     ['functionTimeout', '24:00:00'],
     ['functionTimeout', null],
@@ -135,6 +144,41 @@ describe('host.json', () => {
   ])('%s is read, and says which functions take part', async (content, functions) => {
     await write(content)
     expect(read().functions).toEqual(functions)
+  })
+
+  // https://learn.microsoft.com/azure/azure-functions/functions-bindings-mcp#hostjson-settings
+  test('the section of MCP names the server; what it does not know is reported', async () => {
+    const mcp = {
+      serverName: 'Mine',
+      serverVersion: 2,
+      instructions: 'Ask.',
+      encryptClientState: false,
+      messageOptions: { useAbsoluteUriForEndpoint: 'TRUE', other: 1 },
+      system: { webhookAuthorizationLevel: 'anonymous' },
+      servername2: 'x',
+    }
+    await write(JSON.stringify({ version: '2.0', extensions: { mcp } }))
+    const read = config()
+    expect(readMcpOptions(read)).toEqual({
+      serverName: 'Mine',
+      serverVersion: '2',
+      instructions: 'Ask.',
+      usesAbsoluteUri: true,
+      needsKey: false,
+    })
+    expect(readMcpOptions(read)).toBe(readMcpOptions(read))
+    expect(read.problems).toEqual([
+      'host.json: "extensions.mcp.servername2" is not a known setting; it is ignored. Did you mean "serverName"?',
+      'host.json: "extensions.mcp.messageOptions.other" is not a known setting; it is ignored.',
+    ])
+    await write('{"version":"2.0"}')
+    expect(readMcpOptions(config())).toEqual({
+      serverName: 'Azure Functions MCP server',
+      serverVersion: '1.0.0',
+      instructions: undefined,
+      usesAbsoluteUri: false,
+      needsKey: true,
+    })
   })
 
   test('one item of a list is overridden by its number', async () => {

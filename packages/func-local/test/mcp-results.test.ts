@@ -5,7 +5,11 @@ import { ResultError } from '../src/mcp/result-error.ts'
 import { toolResult } from '../src/mcp/tool-result.ts'
 import type { TypedData } from '../src/protocol.ts'
 
-const wrapped = (type: string, content: unknown, more: Readonly<Record<string, unknown>> = {}): TypedData => ({
+const wrapped = (
+  type: string,
+  content: unknown,
+  more: Readonly<Record<string, unknown>> = {},
+): TypedData => ({
   string: JSON.stringify({ type, content: JSON.stringify(content), ...more }),
 })
 const TEXT = { type: 'text', text: 'hello' }
@@ -40,7 +44,11 @@ describe('the result of a tool', () => {
     ['content that is no object', wrapped('text', null), /has no content block of the type 'text'/],
     ['no blocks', wrapped('multi_content_result', []), /has no content blocks/],
     ['no list of blocks', wrapped('multi_content_result', {}), /has no content blocks/],
-    ['an unknown block', wrapped('multi_content_result', [TEXT, { type: 'x' }]), /does not know \(content\.1/],
+    [
+      'an unknown block',
+      wrapped('multi_content_result', [TEXT, { type: 'x' }]),
+      /does not know \(content\.1/,
+    ],
     ['structure that is no object', wrapped('text', TEXT, { structuredContent: '[1]' }), /is no JSON object/],
   ])('%s cannot be used', (_what, value, reason) => {
     expect(() => toolResult(value, true)).toThrow(ResultError)
@@ -100,7 +108,9 @@ describe('the contents of a resource', () => {
 })
 
 describe('the result of a prompt', () => {
-  const message = (text: string): unknown => ({ messages: [{ role: 'user', content: { type: 'text', text } }] })
+  const message = (text: string): unknown => ({
+    messages: [{ role: 'user', content: { type: 'text', text } }],
+  })
 
   test('is one message of the user', () => {
     expect(promptResult({ string: 'x' }, false)).toEqual(message('x'))

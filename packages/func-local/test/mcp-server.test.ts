@@ -5,6 +5,8 @@ import type { IncomingMessage } from 'node:http'
 import { registry } from '../src/extensions.ts'
 import type { InvocationOutcome, Listener, TriggerEvent } from '../src/registry.ts'
 import type { TypedData } from '../src/protocol.ts'
+import { describeSameNames } from '../src/mcp/catalog.ts'
+import type { LoadedFunction } from '../src/host/generation.ts'
 import { rawRequest } from './harness/exchange.ts'
 import { serve, type ServedFunction, type ServerSetup, type TestServer } from './harness/http-server.ts'
 import { fakeFunction, fakeServices, fakeTriggerContext } from './harness/services.ts'
@@ -36,17 +38,19 @@ async function start(
 ): Promise<TriggerEvent[]> {
   const events: TriggerEvent[] = []
   const services = fakeServices({}, setup.hostJson)
-  const served = Object.entries(functions).map(([name, { type = 'mcpToolTrigger', ...one }]): ServedFunction => {
-    const fn = fakeFunction({ type, ...one }, { name })
-    const listener: Listener = registry.trigger(type).bind(fakeTriggerContext(fn, services))
-    const run = (event: TriggerEvent): InvocationOutcome => {
-      events.push(event)
-      return one.fails === true
-        ? { ok: false, error: { message: 'secret reason' } }
-        : { ok: true, response: { invocationId: '1', returnValue: one.returns ?? null } }
-    }
-    return { name, listener, run, disabled: one.disabled ?? false }
-  })
+  const served = Object.entries(functions).map(
+    ([name, { type = 'mcpToolTrigger', ...one }]): ServedFunction => {
+      const fn = fakeFunction({ type, ...one }, { name })
+      const listener: Listener = registry.trigger(type).bind(fakeTriggerContext(fn, services))
+      const run = (event: TriggerEvent): InvocationOutcome => {
+        events.push(event)
+        return one.fails === true
+          ? { ok: false, error: { message: 'secret reason' } }
+          : { ok: true, response: { invocationId: '1', returnValue: one.returns ?? null } }
+      }
+      return { name, listener, run, disabled: one.disabled ?? false }
+    },
+  )
   server = await serve({ ...setup, functions: served })
   return events
 }
@@ -71,7 +75,11 @@ async function post(
 }
 
 /** The message of the response, which is a stream of one event. */
-async function call(method: string, params?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<unknown> {
+async function call(
+  method: string,
+  params?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<unknown> {
   const answer = await post(JSON.stringify({ jsonrpc: '2.0', id: 7, method, params }), headers)
   expect({ status: answer.status, type: answer.headers.get('content-type') }).toEqual({
     status: 200,
@@ -81,7 +89,11 @@ async function call(method: string, params?: unknown, headers: Readonly<Record<s
   return JSON.parse(data)
 }
 const result = (value: unknown): unknown => ({ jsonrpc: '2.0', id: 7, result: value })
-const failure = (code: number, message: string): unknown => ({ jsonrpc: '2.0', id: 7, error: { code, message } })
+const failure = (code: number, message: string): unknown => ({
+  jsonrpc: '2.0',
+  id: 7,
+  error: { code, message },
+})
 const error = (text: string): unknown => (JSON.parse(text) as { error: unknown }).error
 
 // https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http and
@@ -161,7 +173,12 @@ describe('streamable HTTP', () => {
     ['{bad', {}, 400, 'Parse error: Invalid JSON'],
     ['{"id":1}', {}, 400, 'Parse error: Invalid JSON-RPC message'],
     ['{}', { 'content-type': 'text/plain' }, 415, /Content-Type must be application\/json/],
-    ['{"jsonrpc":"2.0","id":1,"method":"ping"}', { 'mcp-protocol-version': '1' }, 400, /Unsupported protocol version/],
+    [
+      '{"jsonrpc":"2.0","id":1,"method":"ping"}',
+      { 'mcp-protocol-version': '1' },
+      400,
+      /Unsupported protocol version/,
+    ],
   ])('the body %s with %j is refused', async (body, headers, status, message) => {
     await start({ a: { toolName: 'a' } })
     const answer = await post(body, headers)
@@ -200,7 +217,11 @@ describe('streamable HTTP', () => {
     const events = await start({ a: { toolName: 'a' } })
     const session = `client|${INSTANCE}`
     const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
-    await call('tools/call', { name: 'a', arguments: {} }, { 'mcp-session-id': session, traceparent, 'x-own': 'y' })
+    await call(
+      'tools/call',
+      { name: 'a', arguments: {} },
+      { 'mcp-session-id': session, traceparent, 'x-own': 'y' },
+    )
     expect(JSON.parse(events[0]?.data.string ?? '')).toMatchObject({
       sessionid: session,
       transport: {
@@ -239,7 +260,9 @@ describe('tools, resources and prompts', () => {
   })
 
   test('a call needs a tool that is there, and its required arguments', async () => {
-    const events = await start({ a: { toolName: 'Tool', toolProperties: required, returns: { string: 'x' } } })
+    const events = await start({
+      a: { toolName: 'Tool', toolProperties: required, returns: { string: 'x' } },
+    })
     expect(await call('tools/call', { name: 'none' })).toEqual(failure(-32_602, "Unknown tool: 'none'"))
     const missing = 'One or more required tool properties are missing values. Please provide:'
     expect(await call('tools/call', { name: 'Tool' })).toEqual(failure(-32_602, `${missing} a, b`))
@@ -292,8 +315,18 @@ describe('tools, resources and prompts', () => {
 
   test('a resource is read by its URI; one of its own goes before a template', async () => {
     const events = await start({
-      a: { type: 'mcpResourceTrigger', uri: 'file://{x}', resourceName: 't', returns: { string: 'of a template' } },
-      b: { type: 'mcpResourceTrigger', uri: 'file://Logo', resourceName: 'l', returns: { bytes: Buffer.from('b') } },
+      a: {
+        type: 'mcpResourceTrigger',
+        uri: 'file://{x}',
+        resourceName: 't',
+        returns: { string: 'of a template' },
+      },
+      b: {
+        type: 'mcpResourceTrigger',
+        uri: 'file://Logo',
+        resourceName: 'l',
+        returns: { bytes: Buffer.from('b') },
+      },
       c: { type: 'mcpResourceTrigger', uri: 'bad://a', resourceName: 'b', fails: true },
       d: { type: 'mcpResourceTrigger', uri: 'odd://a', resourceName: 'o', returns: { json: '{}' } },
     })
@@ -321,10 +354,7 @@ describe('tools, resources and prompts', () => {
       result({ messages: [{ role: 'user', content: { type: 'text', text: 'x' } }] }),
     )
     expect(await call('prompts/get', { name: 'p' })).toEqual(
-      failure(
-        -32_602,
-        'One or more required prompt arguments are missing values. Please provide: code',
-      ),
+      failure(-32_602, 'One or more required prompt arguments are missing values. Please provide: code'),
     )
     expect(await call('prompts/get', { name: 'none' })).toEqual(failure(-32_602, "Unknown prompt: 'none'"))
     expect(await call('prompts/get', { name: 'fails' })).toEqual(failure(-32_603, 'An error occurred.'))
@@ -440,4 +470,27 @@ describe('the SSE transport', () => {
     await expect(next()).rejects.toThrow('The stream has ended.')
     expect(server.log.lines).toEqual([])
   })
+})
+
+test('functions that clients could not tell apart are named', () => {
+  const loaded = Object.entries<Record<string, unknown>>({
+    a: { type: 'mcpToolTrigger', toolName: 'x' },
+    b: { type: 'mcpToolTrigger', toolName: 'X' },
+    c: { type: 'mcpPromptTrigger', promptName: 'x' },
+    d: { type: 'mcpResourceTrigger', uri: 'file://{x}', resourceName: 'r' },
+    e: { type: 'mcpResourceTrigger', uri: 'FILE://{y}', resourceName: 'r' },
+    f: { type: 'httpTrigger' },
+  }).map(([name, properties]): LoadedFunction => {
+    const definition = fakeFunction({ ...properties, type: String(properties['type']) }, { name })
+    const context = fakeTriggerContext(definition)
+    const listener = registry.trigger(definition.trigger.type).bind(context)
+    return { definition, disabled: false, listener, invoke: context.invoke, invokeOnce: context.invoke }
+  })
+  expect(describeSameNames(loaded)).toEqual([
+    "MCP clients cannot use the function 'b': tool 'X' is already registered by 'a'. Rename one.",
+    "MCP clients cannot use the function 'e': resource 'FILE://{y}' is already registered by 'd'. Rename one.",
+  ])
+  expect(
+    describeSameNames(loaded.map((fn) => ({ ...fn, disabled: fn.definition.name === 'a' }))),
+  ).toHaveLength(1)
 })

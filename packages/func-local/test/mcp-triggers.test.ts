@@ -14,7 +14,12 @@ const CALLER: McpCaller = {
   transport: { name: 'http-sse', sessionId: SESSION, properties: { headers: { Accept: '*/*' } } },
   trace: { traceParent: 'p', traceState: 's', attributes: {} },
 }
-const NOBODY: McpCaller = { sessionId: undefined, clientInfo: undefined, transport: undefined, trace: undefined }
+const NOBODY: McpCaller = {
+  sessionId: undefined,
+  clientInfo: undefined,
+  transport: undefined,
+  trace: undefined,
+}
 
 function bind(type: string, properties: Readonly<Record<string, unknown>>): Listener {
   const fn = fakeFunction({ type, ...properties })
@@ -117,7 +122,10 @@ describe('an MCP tool', () => {
     ],
     [{ toolName: 't', toolProperties: '{}' }, /must be a JSON array of objects, as text/],
     [{ toolName: 't', toolProperties: '[1]' }, /must be a JSON array of objects, as text/],
-    [{ toolName: 't', metadata: '[]' }, "'metadata' of its mcpToolTrigger binding must be a JSON object, as text."],
+    [
+      { toolName: 't', metadata: '[]' },
+      "'metadata' of its mcpToolTrigger binding must be a JSON object, as text.",
+    ],
     [{ toolName: 't', resultSchema: '{"type":"array"}' }, /must have the type "object"/],
   ])('%j is refused', (properties, reason) => {
     expect(() => bind('mcpToolTrigger', properties)).toThrow(BindingError)
@@ -127,7 +135,13 @@ describe('an MCP tool', () => {
 
 describe('an MCP resource', () => {
   test('is listed with what the app says of it; a template as a template', () => {
-    const shown = { resourceName: 'n', title: 't', description: 'd', mimeType: 'text/plain', metadata: '{"a":1}' }
+    const shown = {
+      resourceName: 'n',
+      title: 't',
+      description: 'd',
+      mimeType: 'text/plain',
+      metadata: '{"a":1}',
+    }
     const listed = { name: 'n', title: 't', description: 'd', mimeType: 'text/plain', _meta: { a: 1 } }
     expect(primitive('resource', { uri: 'file://a', size: 5, ...shown }).listed).toEqual({
       as: 'resource',
@@ -197,6 +211,41 @@ describe('an MCP prompt', () => {
     expect(context(event)).toMatchObject({ name: 'p', arguments: { code: 'x' }, sessionid: SESSION })
     expect(event.bindingData()).toMatchObject({ mcppromptargs: { code: 'x' }, mcpsessionid: SESSION })
     expect(context(primitive('prompt', { promptName: 'p' }).event(undefined, NOBODY))).toEqual({ name: 'p' })
+  })
+})
+
+describe('a function with an MCP trigger that is called by hand', () => {
+  const TOOL = ['mcpToolTrigger', { toolName: 't' }] as const
+  const RESOURCE = ['mcpResourceTrigger', { uri: 'file://{x}', resourceName: 'r' }] as const
+  const PROMPT = ['mcpPromptTrigger', { promptName: 'p' }] as const
+  const events = async (
+    [type, properties]: typeof TOOL | typeof RESOURCE | typeof PROMPT,
+    data: string,
+  ): Promise<readonly [TriggerEvent | undefined, TriggerEvent]> => {
+    const { adminEvent, byHand } = bind(type, properties)
+    if (byHand.kind !== 'event') throw new Error('It is called over HTTP.')
+    return [await adminEvent?.(data), await byHand.event(Buffer.from(data), { isGiven: true })]
+  }
+
+  test('gets the same as from a client', async () => {
+    for (const event of await events(TOOL, '{"a":1}')) {
+      expect(event && context(event)).toEqual({ name: 't', arguments: { a: 1 } })
+      expect(event?.bindingData()).toMatchObject({ mcptoolargs: { a: '1' } })
+    }
+    for (const event of await events(PROMPT, '{"a":"1"}'))
+      expect(event?.bindingData()).toMatchObject({ mcppromptargs: { a: '1' } })
+    for (const event of await events(RESOURCE, '{"uri":"file://y","sessionId":"s"}'))
+      expect(event?.bindingData()).toMatchObject({ x: 'y', mcpresourceuri: 'file://y', mcpsessionid: 's' })
+    for (const event of await events(RESOURCE, '{}')) expect(event && context(event)).toEqual({})
+  })
+
+  test.each([
+    [TOOL, '[]', 'must be the arguments, a JSON object'],
+    [PROMPT, '1', 'must be the arguments, a JSON object'],
+    [RESOURCE, '[]', 'must be a JSON object with the "uri"'],
+    [RESOURCE, '{bad', 'must be the resource'],
+  ])('%j with %s is refused', async (bound, data, reason) => {
+    await expect(events(bound, data)).rejects.toThrow(reason)
   })
 })
 

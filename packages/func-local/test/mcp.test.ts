@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
-// The client of the transport that came before streamable HTTP.
-// eslint-disable-next-line @typescript-eslint/no-deprecated -- see above
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
@@ -16,8 +14,7 @@ const PATH = '/runtime/webhooks/mcp'
 /** The official client, connected to a host. */
 async function connect(host: TestHost, transport?: Transport): Promise<Client> {
   const client = new Client({ name: 'func-local test', version: '1.0.0' })
-  // The SDK's types are not made for exact optional properties.
-  await client.connect(transport ?? (new StreamableHTTPClientTransport(new URL(host.url + PATH)) as Transport))
+  await client.connect(transport ?? new StreamableHTTPClientTransport(new URL(host.url + PATH)))
   return client
 }
 
@@ -92,7 +89,9 @@ async function connect(host: TestHost, transport?: Transport): Promise<Client> {
     expect(await call('hello_mcp', { name: 'Ada' })).toEqual(text('Hello Ada, I am MCP Tool!'))
     expect(await call('hello_mcp')).toEqual(text('Hello World, I am MCP Tool!'))
     expect(await call('get_snippets', { snippetname: 'one' })).toEqual(text('not found'))
-    expect(await call('save_snippet', { snippetname: 'one', snippet: 'let a = 1' })).toEqual(text('let a = 1'))
+    expect(await call('save_snippet', { snippetname: 'one', snippet: 'let a = 1' })).toEqual(
+      text('let a = 1'),
+    )
     expect(await call('get_snippets', { snippetname: 'one' })).toEqual(text('let a = 1'))
   })
 
@@ -101,7 +100,11 @@ async function connect(host: TestHost, transport?: Transport): Promise<Client> {
       content: { text: string }[]
     }
     expect(JSON.parse(content[0]?.text ?? '')).toMatchObject({
-      value: { name: 'echo', arguments: { count: 3, tags: ['a'], done: true }, transport: { name: 'http-streamable' } },
+      value: {
+        name: 'echo',
+        arguments: { count: 3, tags: ['a'], done: true },
+        transport: { name: 'http-streamable' },
+      },
       metadata: { mcptoolargs: { count: '3', tags: '["a"]', done: 'True' } },
     })
     expect(await call('blocks')).toEqual({
@@ -130,8 +133,12 @@ async function connect(host: TestHost, transport?: Transport): Promise<Client> {
     )
     expect(await call('bad_block')).toMatchObject({ isError: true })
     await host.printed("Function 'Functions.badBlock' failed: the value it returned has a content block")
-    await expect(client.readResource({ uri: 'file://none' })).rejects.toThrow("Unknown resource: 'file://none'")
-    await expect(client.readResource({ uri: 'file://broken' })).rejects.toThrow('MCP error -32603: An error occurred.')
+    await expect(client.readResource({ uri: 'file://none' })).rejects.toThrow(
+      "Unknown resource: 'file://none'",
+    )
+    await expect(client.readResource({ uri: 'file://broken' })).rejects.toThrow(
+      'MCP error -32603: An error occurred.',
+    )
   })
 
   test('resources and prompts are listed, read and got', async () => {
@@ -157,7 +164,9 @@ async function connect(host: TestHost, transport?: Transport): Promise<Client> {
     expect(await read('user://profile/bob')).toEqual([
       { uri: 'user://profile/bob', mimeType: 'text/plain', text: 'user://profile/bob is bob' },
     ])
-    expect((await client.listPrompts()).prompts).toMatchObject([{ name: 'code_review', title: 'Code review' }])
+    expect((await client.listPrompts()).prompts).toMatchObject([
+      { name: 'code_review', title: 'Code review' },
+    ])
     expect(await client.getPrompt({ name: 'code_review', arguments: { code: 'x' } })).toEqual({
       messages: [{ role: 'user', content: { type: 'text', text: 'Review x (any style)' } }],
     })
@@ -167,7 +176,7 @@ async function connect(host: TestHost, transport?: Transport): Promise<Client> {
   })
 
   test('clients of the transport before streamable HTTP get the same', async () => {
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- see the import
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- the transport before streamable HTTP
     const old = await connect(host, new SSEClientTransport(new URL(`${host.url}${PATH}/sse`)))
     expect((await old.listTools()).tools).toEqual((await client.listTools()).tools)
     expect(await old.callTool({ name: 'hello_mcp', arguments: {} })).toEqual(
@@ -180,7 +189,11 @@ async function connect(host: TestHost, transport?: Transport): Promise<Client> {
     const child = spawn(
       process.execPath,
       [hostScript(), 'invoke', 'helloTool', '{"name":"Bob"}', '--port', String(host.port), '--json'],
-      { cwd: fixture('mcp'), env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
+      {
+        cwd: fixture('mcp'),
+        env: { ...process.env, NODE_OPTIONS: '' },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
     )
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')))

@@ -162,8 +162,11 @@ describe('the event of a call by hand', () => {
     )
     const prompt = await eventOf('mcpPromptTrigger', '{"topic":"x"}', { promptName: 'p' })
     expect(json(prompt.data)).toMatchObject({ name: 'p', arguments: { topic: 'x' } })
-    const resource = await eventOf('mcpResourceTrigger', '{"uri":"file://a"}')
-    expect(json(resource.data)).toMatchObject({ uri: 'file://a', sessionId: null })
+    const resource = await eventOf('mcpResourceTrigger', '{"uri":"file://a"}', {
+      uri: 'file://a',
+      resourceName: 'r',
+    })
+    expect(json(resource.data)).toEqual({ uri: 'file://a' })
   })
 
   test('an orchestration has just begun; an entity has one operation; the whole can be given', async () => {
@@ -193,8 +196,6 @@ describe('the event of a call by hand', () => {
     ['sqlTrigger', '[1]', /each of its rows must be an object/],
     ['eventGridTrigger', '[{},{}]', /must be one event/],
     ['eventGridTrigger', '1', /must be an event, a JSON object/],
-    ['mcpToolTrigger', '[]', /must be the arguments, a JSON object/],
-    ['mcpResourceTrigger', '[]', /must be a JSON object with the "uri"/],
     ['signalRTrigger', 'x', /must be the arguments of the method/],
     ['entityTrigger', '[]', /must be an operation, a JSON object/],
   ])('%s with %s is refused', async (type, data, reason) => {
@@ -208,14 +209,23 @@ describe('the event of a call by hand', () => {
     [
       'mcpToolTrigger',
       {
+        toolName: 't',
         toolProperties:
           '[{"propertyName":"a","propertyType":"integer","isArray":true},{"propertyName":"b","propertyType":"boolean"},{"propertyName":"c","propertyType":"object"}]',
       },
       '{"a":[1],"b":true,"c":{}}',
     ],
-    ['mcpToolTrigger', { toolProperties: 'bad' }, '{}'],
-    ['mcpPromptTrigger', { promptArguments: '[{"name":"topic"}]' }, '{"topic":"sample"}'],
-    ['mcpResourceTrigger', { uri: 'file://a' }, '{"uri":"file://a"}'],
+    ['mcpToolTrigger', { toolName: 't' }, '{}'],
+    [
+      'mcpToolTrigger',
+      {
+        toolName: 't',
+        toolProperties: '[{"propertyName":"a","propertyType":"string","enumValues":["x","y"]}]',
+      },
+      '{"a":"x"}',
+    ],
+    ['mcpPromptTrigger', { promptName: 'p', promptArguments: '[{"name":"topic"}]' }, '{"topic":"sample"}'],
+    ['mcpResourceTrigger', { uri: 'file://a', resourceName: 'r' }, '{"uri":"file://a"}'],
     ['anyTrigger', {}, '{"id":"1","name":"sample"}'],
   ])('the sample of %s %j is %s', async (type, properties, sample) => {
     expect(sampleOf(type, properties)).toBe(sample)

@@ -34,7 +34,9 @@ export function catalogOf(functions: readonly Loaded[]): McpCatalog {
 }
 
 /** Whether the app has an MCP server: an enabled function with one of its triggers. */
-export function firstPrimitive(functions: readonly Pick<Loaded, 'disabled' | 'listener'>[]): McpPrimitive | undefined {
+export function firstPrimitive(
+  functions: readonly Pick<Loaded, 'disabled' | 'listener'>[],
+): McpPrimitive | undefined {
   return functions.find(({ disabled, listener }) => !disabled && listener.mcp !== undefined)?.listener.mcp
 }
 
@@ -72,7 +74,8 @@ function enabled(functions: readonly Loaded[]): Loaded[] {
 
 /** Names are case-insensitive; templates are equal whatever their parameters are called. */
 function keyOf(primitive: McpPrimitive): string {
-  const name = primitive.kind === 'resource' ? primitive.uri.replace(/\{[^{}]+\}/g, '{}') : shownName(primitive)
+  const name =
+    primitive.kind === 'resource' ? primitive.uri.replace(/\{[^{}]+\}/g, '{}') : shownName(primitive)
   return `${primitive.kind} ${name.toLowerCase()}`
 }
 

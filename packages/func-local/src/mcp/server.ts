@@ -1,5 +1,3 @@
-// The high-level server wants each tool's schema as code; here they come from the app, as JSON.
-// eslint-disable-next-line @typescript-eslint/no-deprecated -- see above
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import {
   CallToolRequestSchema,
@@ -36,16 +34,19 @@ class RpcError extends Error {
   }
 }
 
+/* eslint-disable @typescript-eslint/no-deprecated -- McpServer wants each tool's schema as code; here they come from the app, as JSON */
 /**
  * A server for one client, with what the app has when a request comes. Its messages are those of the extension and of the SDK that is
  * under it:
  * https://github.com/Azure/azure-functions-mcp-extension/blob/main/src/Microsoft.Azure.Functions.Extensions.Mcp/McpWebJobsBuilderExtensions.cs
  * and https://github.com/modelcontextprotocol/csharp-sdk/blob/main/src/ModelContextProtocol.Core/McpSessionHandler.cs
  */
-// eslint-disable-next-line @typescript-eslint/no-deprecated -- see the import
-export function createMcpServer(host: McpHost, primitive: McpPrimitive, callerOf: (server: Server) => McpCaller): Server {
+export function createMcpServer(
+  host: McpHost,
+  primitive: McpPrimitive,
+  callerOf: (server: Server) => McpCaller,
+): Server {
   const { serverName, serverVersion, instructions } = primitive.options
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- see the import
   const server = new Server(
     { name: serverName, version: serverVersion },
     {
@@ -53,6 +54,7 @@ export function createMcpServer(host: McpHost, primitive: McpPrimitive, callerOf
       ...(instructions === undefined ? {} : { instructions }),
     },
   )
+  /* eslint-enable @typescript-eslint/no-deprecated */
   const catalog = async (): Promise<McpCatalog> => catalogOf((await host.generation()).functions)
 
   server.setRequestHandler(ListToolsRequestSchema, async () => ({
@@ -76,7 +78,9 @@ export function createMcpServer(host: McpHost, primitive: McpPrimitive, callerOf
     ),
   }))
   server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
-    const matching = (await catalog()).resources.filter(({ primitive: { match } }) => match(uri) !== undefined)
+    const matching = (await catalog()).resources.filter(
+      ({ primitive: { match } }) => match(uri) !== undefined,
+    )
     // A resource of its own goes before a template that would match, too.
     const found = matching.find(({ primitive: { listed } }) => listed.as === 'resource') ?? matching[0]
     if (found === undefined) throw unknown('resource', uri)
@@ -163,7 +167,10 @@ function requireArguments(what: string, required: readonly string[], given: McpA
 }
 
 /** A tool with a schema for its result must keep to it. */
-function requireStructure({ listed: { outputSchema } }: McpTool, { structuredContent }: CallToolResult): void {
+function requireStructure(
+  { listed: { outputSchema } }: McpTool,
+  { structuredContent }: CallToolResult,
+): void {
   if (outputSchema === undefined) return
   if (structuredContent === undefined)
     throw new RpcError(

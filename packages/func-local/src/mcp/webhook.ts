@@ -51,7 +51,9 @@ export function createMcpWebhook(
       return
     }
     endpoint ??= import('./endpoint.ts').then(({ createMcpEndpoint }) => createMcpEndpoint(host))
-    await (await endpoint)(request, response, target, primitive)
+    await (
+      await endpoint
+    )(request, response, target, primitive)
   }
 
   function refusalOf(request: IncomingMessage, primitive: McpPrimitive | undefined): number | undefined {
