@@ -1,6 +1,5 @@
 import type { LoadedFunction } from '../host/generation.ts'
-import type { TriggerEvent } from '../registry.ts'
-import type { InvocationOutcome } from '../registry.ts'
+import type { InvocationOutcome, TriggerEvent } from '../registry.ts'
 import type { McpPrimitive, McpPrompt, McpResource, McpTool } from './primitive.ts'
 
 /** A function that MCP clients can use. */

@@ -1,11 +1,10 @@
-import { isObject } from '../config/json-file.ts'
+import { isObject, type JsonObject } from '../config/json-file.ts'
 import { BindingError, requiredInput, requiredText, textOf } from '../host/function.ts'
 import { argumentTexts, contextEvent } from '../mcp/context-event.ts'
 import { isSet, objectIn, objectsIn, present } from '../mcp/declaration.ts'
 import { inputSchema, toolProperties, type ToolProperty } from '../mcp/input-schema.ts'
 import { readMcpOptions } from '../mcp/options.ts'
 import type { McpCaller, McpTool } from '../mcp/primitive.ts'
-import type { JsonObject } from '../config/json-file.ts'
 import type { TriggerEvent, TriggerType } from '../registry.ts'
 import { callOf } from './mcp-hand-data.ts'
 
