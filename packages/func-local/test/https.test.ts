@@ -166,4 +166,51 @@ describe('a server with a certificate', () => {
       await rm(data, { recursive: true, force: true })
     }
   })
+
+  test('serves MCP, whose addresses say so', async () => {
+    const data = await mkdtemp(path.join(tmpdir(), 'func-local-data-'))
+    const { file = '' } = await ownCertificate(data)
+    const ca = await readFile(file)
+    const mcp = { messageOptions: { useAbsoluteUriForEndpoint: true } }
+    const app = await writeApp({
+      'host.json': JSON.stringify({ version: '2.0', extensions: { mcp } }),
+      'src/app.js': `const { app } = require('@azure/functions')
+app.mcpTool('hi', { toolName: 'hi', description: 'Hi.', toolProperties: {}, handler: () => 'secure' })
+`,
+    })
+    const pem = path.join(data, 'localhost.pem')
+    const host = await startHost(app.directory, { args: ['--useHttps', '--cert', pem] })
+    try {
+      const url = `https://localhost:${host.port}/runtime/webhooks/mcp`
+      expect(host.output()).toContain(`MCP server endpoint: ${url}\n`)
+      expect(host.output()).toContain(`MCP server legacy SSE endpoint: ${url}/sse\n`)
+      const headers = {
+        accept: 'application/json, text/event-stream',
+        'content-type': 'application/json',
+        origin: `https://localhost:${host.port}`,
+      }
+      const called = await secure(host.port, '/runtime/webhooks/mcp', ca, {
+        method: 'POST',
+        headers,
+        body: '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "hi"}}',
+      })
+      expect(called.status).toBe(200)
+      expect(called.body).toContain('"text":"secure"')
+      const opened = request({
+        host: 'localhost',
+        port: host.port,
+        path: '/runtime/webhooks/mcp/sse',
+        ca,
+      }).end()
+      const [stream] = (await once(opened, 'response')) as [IncomingMessage]
+      const [event] = (await once(stream.setEncoding('utf8'), 'data')) as [string]
+      expect(event).toMatch(/^event: endpoint\ndata: /)
+      expect(event.split('data: ')[1]).toMatch(new RegExp(`^${url}/message\\?azmcpcs=`))
+      stream.destroy()
+    } finally {
+      await host.stop()
+      await app.remove()
+      await rm(data, { recursive: true, force: true })
+    }
+  })
 })
