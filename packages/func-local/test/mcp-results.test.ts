@@ -36,6 +36,13 @@ describe('the result of a tool', () => {
     })
   })
 
+  test('is the whole one that a newer library sends', () => {
+    const failed = { content: [TEXT], isError: true, _meta: { a: 1 } }
+    expect(toolResult(wrapped('call_tool_result', failed), true)).toEqual(failed)
+    const structured = { content: [], structuredContent: { id: 7 } }
+    expect(toolResult(wrapped('Call_Tool_Result', structured), true)).toEqual(structured)
+  })
+
   test.each<[string, TypedData, RegExp]>([
     ['a number', { int: 1 }, /is not the JSON of a tool result/],
     ['text that is no JSON', { string: 'x' }, /is not the JSON of a tool result/],
@@ -44,6 +51,12 @@ describe('the result of a tool', () => {
     ['content that is no object', wrapped('text', null), /has no content block of the type 'text'/],
     ['no blocks', wrapped('multi_content_result', []), /has no content blocks/],
     ['no list of blocks', wrapped('multi_content_result', {}), /has no content blocks/],
+    ['no whole result', wrapped('call_tool_result', [TEXT]), /has no tool result/],
+    [
+      'a whole result of another form',
+      wrapped('call_tool_result', { content: 'x' }),
+      /does not know \(content/,
+    ],
     [
       'an unknown block',
       wrapped('multi_content_result', [TEXT, { type: 'x' }]),
@@ -123,6 +136,11 @@ describe('the result of a prompt', () => {
     const result = { description: 'd', messages: [{ role: 'assistant', content: TEXT }] }
     expect(promptResult({ string: JSON.stringify(result) }, true)).toEqual(result)
     expect(promptResult({ json: JSON.stringify(result) }, true)).toEqual(result)
-    expect(promptResult({ string: 'x' }, true)).toEqual(message('x'))
+    expect(promptResult({ string: '{"description":"d","messages":null}' }, true)).toEqual({
+      description: 'd',
+      messages: [],
+    })
+    for (const text of ['x', '{"messages":[]}', '{"a":1}', '[]', '{"messages":[{}]}', '{"description":null}'])
+      expect(promptResult({ string: text }, true)).toEqual(message(text))
   })
 })

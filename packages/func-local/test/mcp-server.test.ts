@@ -292,6 +292,8 @@ describe('tools, resources and prompts', () => {
 
   test('structured content keeps to the schema of the result', async () => {
     const schema = { resultSchema: '{"type":"object","required":["id"]}', useResultSchema: true }
+    const whole = { isError: true, content: [{ type: 'text', text: 'no such id' }] }
+    const failed = { type: 'call_tool_result', content: JSON.stringify(whole) }
     const returns = (structuredContent?: string): TypedData => ({
       string: JSON.stringify({ type: 'text', content: '{"type":"text","text":"x"}', structuredContent }),
     })
@@ -299,6 +301,7 @@ describe('tools, resources and prompts', () => {
       a: { toolName: 'good', ...schema, returns: returns('{"id":7}') },
       b: { toolName: 'bad', ...schema, returns: returns('{"no":7}') },
       c: { toolName: 'none', ...schema, returns: returns() },
+      d: { toolName: 'failed', ...schema, returns: { string: JSON.stringify(failed) } },
     })
     expect(await call('tools/call', { name: 'good' })).toEqual(
       result({ content: [{ type: 'text', text: 'x' }], structuredContent: { id: 7 } }),
@@ -311,6 +314,7 @@ describe('tools, resources and prompts', () => {
     )
     const message: unknown = expect.stringMatching(/^Output schema is declared but/)
     expect(await call('tools/call', { name: 'none' })).toMatchObject({ error: { code: -32_602, message } })
+    expect(await call('tools/call', { name: 'failed' })).toEqual(result(whole))
   })
 
   test('a resource is read by its URI; one of its own goes before a template', async () => {

@@ -166,12 +166,12 @@ function requireArguments(what: string, required: readonly string[], given: McpA
   )
 }
 
-/** A tool with a schema for its result must keep to it. */
+/** A tool with a schema for its result must keep to it, unless the call failed. */
 function requireStructure(
   { listed: { outputSchema } }: McpTool,
-  { structuredContent }: CallToolResult,
+  { structuredContent, isError }: CallToolResult,
 ): void {
-  if (outputSchema === undefined) return
+  if (outputSchema === undefined || isError === true) return
   if (structuredContent === undefined)
     throw new RpcError(
       ErrorCode.InvalidParams,

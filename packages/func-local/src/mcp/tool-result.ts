@@ -7,6 +7,7 @@ import { ResultError } from './result-error.ts'
 import { returnText } from './return-text.ts'
 
 const SEVERAL = 'multi_content_result'
+const WHOLE = 'call_tool_result'
 
 /**
  * The result of a tool's call. The app's library makes content blocks of what the handler returns, and says so with
@@ -23,26 +24,36 @@ export function toolResult(value: TypedData | null | undefined, hasResultSchema:
   }
   const wrapped = value.string === undefined ? undefined : jsonIn(value.string)
   if (!isObject(wrapped)) throw new ResultError('is not the JSON of a tool result')
-  const structured = structuredContent(wrapped)
-  const parsed = CallToolResultSchema.safeParse({
-    content: blocks(wrapped),
-    ...(structured === undefined ? {} : { structuredContent: structured }),
-  })
+  const parsed = CallToolResultSchema.safeParse(unwrapped(wrapped))
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   const where = issue?.path.join('.') ?? ''
   throw new ResultError(`has a content block that MCP does not know (${where}: ${issue?.message ?? ''})`)
 }
 
-function blocks(wrapped: JsonObject): unknown[] {
-  const type = textField(wrapped, 'type') ?? ''
+/** Newer libraries send the whole result where it says that the call failed: https://github.com/Azure/azure-functions-nodejs-library/pull/446 */
+function unwrapped(wrapped: JsonObject): JsonObject {
+  const type = (textField(wrapped, 'type') ?? '').toLowerCase()
   const content = jsonIn(textField(wrapped, 'content') ?? '')
-  if (type.toLowerCase() !== SEVERAL) {
-    if (!isObject(content)) throw new ResultError(`has no content block of the type '${type}'`)
-    return [content]
+  if (type === WHOLE) {
+    if (!isObject(content)) throw new ResultError('has no tool result')
+    return content
   }
+  const structured = structuredContent(wrapped)
+  return {
+    content: type === SEVERAL ? blocks(content) : [block(content, type)],
+    ...(structured === undefined ? {} : { structuredContent: structured }),
+  }
+}
+
+function blocks(content: unknown): unknown[] {
   if (!Array.isArray(content) || content.length === 0) throw new ResultError('has no content blocks')
   return content as unknown[]
+}
+
+function block(content: unknown, type: string): JsonObject {
+  if (!isObject(content)) throw new ResultError(`has no content block of the type '${type}'`)
+  return content
 }
 
 function structuredContent(wrapped: JsonObject): JsonObject | undefined {
