@@ -118,6 +118,16 @@ app.http('fail', { handler: () => { throw new Error('it fails') } })
     expect(host.output()).not.toContain('k3y-of-mine')
   })
 
+  test.each([[[]], [['--verbose']]])('has what a console asks for only with --verbose: %j', async (args) => {
+    host = await startHost(app.directory, { args })
+    await host.fetch('/admin/func-local/console/queues')
+    await host.fetch('/Admin/Func-Local/Console/invocation?id=1')
+    await host.fetch('/admin/functions')
+    await host.printed(/\] GET \/admin\/functions 200 \d+ ms\n/)
+    const shown = host.output().match(/GET \/admin\/func-local\/console\/\w+ \d+/gi) ?? []
+    expect(shown).toHaveLength(args.length > 0 ? 2 : 0)
+  })
+
   test('is one JSON object a line with --json', async () => {
     host = await startHost(app.directory, { args: ['--json'] })
     await host.fetch('/api/hello?code=k3y-of-mine')

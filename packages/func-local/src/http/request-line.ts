@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CONSOLE_PATH } from '../console/messages.ts'
 import { REQUESTS, type Log } from '../host/log.ts'
 
 /** Which function served a request, as far as one did. */
@@ -8,6 +9,8 @@ export interface ServedBy {
 }
 
 const LONGEST_PATH = 1000
+/** What an open console asks for, every two seconds: shown with `--verbose`. */
+const CONSOLE_REQUESTS = 'Host.Console'
 
 /** Writes one line when a request has ended: `GET /api/hello 200 5 ms`. */
 export function logRequest(
@@ -24,7 +27,8 @@ export function logRequest(
     const aborted = !response.writableFinished
     const milliseconds = Math.round(performance.now() - started)
     const outcome = [status, ...(aborted ? ['aborted'] : [])].join(' ').trim()
-    log.write(REQUESTS, 'information', `${method} ${path} ${outcome} ${milliseconds} ms`, {
+    const category = path.toLowerCase().startsWith(CONSOLE_PATH) ? CONSOLE_REQUESTS : REQUESTS
+    log.write(category, 'information', `${method} ${path} ${outcome} ${milliseconds} ms`, {
       ...servedBy,
       request: { method, path, status, milliseconds, aborted },
     })
