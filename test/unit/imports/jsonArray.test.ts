@@ -84,6 +84,7 @@ describe('a file that is no array', () => {
     ['[1,{"a":"]', 1, unclear(2)],
     ['[1,[2]', 1, unclear(2)],
     ['[1,}2]', 1, unclear(2)],
+    ['[1}{,2]', 0, unclear(1)],
     ['[', 0, unclear(1)],
     [
       '[1]]',

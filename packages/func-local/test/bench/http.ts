@@ -3,10 +3,11 @@
  * a time, 1,024 calls at once, resident memory. With another version's script, both take turns in one run. Run it by itself on a
  * quiet machine:
  *   npm run build -w func-local && node packages/func-local/test/bench/http.ts [other/packages/func-local/bin/func-local.js]
+ * With `--console`, it is this version with its console open, compared to the same with nobody looking.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { Agent, createServer, request } from 'node:http'
+import { Agent, createServer, request, type IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import path from 'node:path'
@@ -32,17 +33,20 @@ const handler = createRequire(import.meta.url)('../fixtures/bench/handler.js') a
 interface Subject {
   readonly name: string
   readonly script: string
+  /** Whether a page of the console is open while it is measured. */
+  readonly isWatched: boolean
   readonly figures: Map<string, number[]>
 }
 
 const [other] = process.argv.slice(2)
+const own = fileURLToPath(new URL('../../bin/func-local.js', import.meta.url))
+const isWatched = other === '--console'
+const otherScript = other === undefined ? undefined : isWatched ? own : path.resolve(other)
 const subjects: Subject[] = [
-  {
-    name: 'this',
-    script: fileURLToPath(new URL('../../bin/func-local.js', import.meta.url)),
-    figures: new Map(),
-  },
-  ...(other === undefined ? [] : [{ name: 'other', script: path.resolve(other), figures: new Map() }]),
+  { name: 'this', script: own, isWatched, figures: new Map() },
+  ...(otherScript === undefined
+    ? []
+    : [{ name: 'other', script: otherScript, isWatched: false, figures: new Map() }]),
 ]
 
 function note({ figures }: Subject, what: string, value: number): void {
@@ -71,6 +75,7 @@ for (let round = 0; round < ROUNDS; round++) {
   for (const subject of inTurn(round)) {
     const { child, port } = await start(subject)
     await firstResponse(port)
+    const page = subject.isWatched ? await openConsole(port) : undefined
     await load(port, 32, WARM_UP_MS)
     const agent = new Agent({ keepAlive: true })
     const [bareTimes, hostTimes]: [number[], number[]] = [[], []]
@@ -99,6 +104,7 @@ for (let round = 0; round < ROUNDS; round++) {
       }),
     )
     note(subject, `${AT_ONCE} calls at once, 0 to 250 ms each, ms`, performance.now() - burst)
+    page?.destroy()
     await stop(child)
   }
 }
@@ -141,6 +147,14 @@ async function firstResponse(port: number): Promise<void> {
     if (called !== undefined) return
     await delay(1)
   }
+}
+
+/** The stream of events that a page of the console reads. */
+async function openConsole(port: number): Promise<IncomingMessage> {
+  const asked = request({ host: '127.0.0.1', port, path: '/admin/func-local/console/events', agent: false })
+  const [stream] = (await once(asked.end(), 'response')) as [IncomingMessage]
+  if (stream.statusCode !== 200) throw new Error(`the console's events: status ${String(stream.statusCode)}`)
+  return stream.on('error', () => undefined).resume()
 }
 
 async function stop(child: ChildProcess): Promise<void> {
