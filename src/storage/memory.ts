@@ -1,11 +1,12 @@
 import { FileChangedError, FileDeletedError, type ImportFile, type ImportFiles } from '../imports/ports.ts'
-import type { OrderRecord } from '../orders/order.ts'
+import { parseRecord, type OrderRecord } from '../orders/order.ts'
 import type { OrderQueues, OrderRecords, StoredOrder } from '../orders/ports.ts'
 
 /** The service's ports, in memory, and what is behind them. */
 export interface MemoryStorage {
   readonly records: OrderRecords
   readonly queues: OrderQueues
+  /** What is stored under each id, as it is: a record that was damaged is read as one. */
   readonly table: Map<string, StoredOrder>
   readonly orders: Uint8Array[]
   readonly poisoned: Uint8Array[]
@@ -27,7 +28,11 @@ export function memoryStorage(): MemoryStorage {
     orders,
     poisoned,
     records: {
-      read: (id) => Promise.resolve(table.get(id)),
+      read: async (id) => {
+        await Promise.resolve()
+        const stored = table.get(id)
+        return stored && { record: parseRecord(id, stored.record), etag: stored.etag }
+      },
       create: (record) => Promise.resolve(table.has(record.id) ? refused('exists') : write(record)),
       replace: (record, etag) =>
         Promise.resolve(table.get(record.id)?.etag === etag ? write(record) : refused('changed')),

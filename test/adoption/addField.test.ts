@@ -42,12 +42,12 @@ it('passes the unit tests, those of every field by itself among them', async () 
   expect({ code, ...(code !== 0 && { output }) }).toStrictEqual({ code: 0 })
 })
 
-it('is stored in, and read from, a table', async () => {
+it('is stored in, and read from, every store of records', async () => {
   const { code, output } = await copy.jest(
     '--selectProjects',
     'integration',
     '--',
-    'test/integration/storage.test',
+    'test/integration/(storage|records).test',
   )
   expect({ code, ...(code !== 0 && { output }) }).toStrictEqual({ code: 0 })
 })

@@ -1,17 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals'
 import type { QueueClient } from '@azure/storage-queue'
-import fc from 'fast-check'
 import * as v from 'valibot'
-import { UnreadableRecordError } from '../../src/orders/errors.ts'
-import {
-  parseOrder,
-  type AcceptedOrder,
-  type OrderRecord,
-  type ProcessedOrder,
-} from '../../src/orders/order.ts'
+import type { AcceptedOrder } from '../../src/orders/order.ts'
 import { createService, type OrderService } from '../../src/orders/service.ts'
 import { fromColumns, toColumns } from '../../src/storage/columns.ts'
-import { anyOrder } from '../support/contentFields.ts'
 import { azureStorage, storageClients } from '../../src/storage/azure.ts'
 import type { OrderStorage } from '../../src/orders/ports.ts'
 import { partitionKey } from '../../src/storage/tables.ts'
@@ -44,54 +36,7 @@ const accepted = (): AcceptedOrder => ({
   status: 'accepted',
   acceptedAt: '2026-01-02T12:00:00.000Z',
 })
-const processed = (): ProcessedOrder => ({
-  id,
-  item: 'widget',
-  quantity: 2,
-  status: 'processed',
-  message: 'Order for widget processed!',
-  acceptedAt: '2026-01-02T12:00:00.000Z',
-  processedAt: '2026-01-02T12:00:01.000Z',
-})
-
 describe('the order records, in a table', () => {
-  it('is created on first use', async () => {
-    await behind.table.deleteTable()
-    expect(await storage.records.read(id)).toBeUndefined()
-    expect(await storage.records.create(accepted())).toStrictEqual({ written: true })
-    expect((await storage.records.read(id))?.record).toStrictEqual(accepted())
-  })
-
-  it('is created once by concurrent requests', async () => {
-    await behind.table.deleteTable()
-    const results = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => storage.records.create({ ...accepted(), id: `${id}-${i}` })),
-    )
-    expect(results).toStrictEqual(results.map(() => ({ written: true })))
-  })
-
-  it('reads what was written, in the same order of fields', async () => {
-    await storage.records.create(processed())
-    const stored = await storage.records.read(id)
-    expect(JSON.stringify(stored?.record)).toBe(JSON.stringify(processed()))
-    const { acceptedAt: _, ...neverAccepted } = processed()
-    await storage.records.create({ ...neverAccepted, id: `${id}-2` })
-    expect(JSON.stringify((await storage.records.read(`${id}-2`))?.record)).toBe(
-      JSON.stringify({ ...neverAccepted, id: `${id}-2` }),
-    )
-  })
-
-  it('reads every order’s content as it was written, whatever its fields', async () => {
-    const orders = fc.sample(anyOrder, 40).map((order, i) => ({ ...parseOrder(order), id: `${id}-${i}` }))
-    for (const order of orders) {
-      const record: OrderRecord = { ...processed(), ...order }
-      await storage.records.create(record)
-      expect(JSON.parse(JSON.stringify((await storage.records.read(order.id))?.record))).toStrictEqual(
-        JSON.parse(JSON.stringify(record)),
-      )
-    }
-  })
-
   it('keeps columns of every type as they are', async () => {
     const schemas = {
       lines: v.array(v.object({ sku: v.string() })),
@@ -108,30 +53,6 @@ describe('the order records, in a table', () => {
     expect(fromColumns(schemas, columns)).toMatchObject({ fields, damaged: [] })
   })
 
-  it('reads a record that was stored with limits that are others now', async () => {
-    await storage.records.create({ ...processed(), item: 'x'.repeat(300), quantity: 5000 })
-    expect((await storage.records.read(id))?.record).toMatchObject({ quantity: 5000 })
-  })
-
-  it.each<[string, Record<string, unknown>]>([
-    ['status', { status: 'cancelled' }],
-    ['status', { status: null }],
-    ['item', { item: null }],
-    ['quantity', { quantity: 'two' }],
-    ['processedAt', { processedAt: 'yesterday' }],
-    ['message', { message: null }],
-  ])('a record whose %s cannot be read is an error that names it: %j', async (field, change) => {
-    await storage.records.create(processed())
-    const { partitionKey, rowKey, ...columns } = (await behind.entity(id)) as Record<string, string>
-    await behind.table.updateEntity(
-      { partitionKey: partitionKey ?? '', rowKey: rowKey ?? '', ...columns, ...change },
-      'Replace',
-    )
-    const error: unknown = await storage.records.read(id).catch((e: unknown) => e)
-    expect(error).toBeInstanceOf(UnreadableRecordError)
-    expect(error).toMatchObject({ id, message: `The stored record of order ${id} cannot be read: ${field}.` })
-  })
-
   it('spreads the orders over 256 partitions', async () => {
     await storage.records.create(accepted())
     expect(await behind.entity(id)).toMatchObject({ partitionKey: partitionKey(id), rowKey: id })
@@ -139,66 +60,6 @@ describe('the order records, in a table', () => {
     const partitions = new Set(Array.from({ length: 10_000 }, (_, i) => partitionKey(`order-${i}`)))
     expect(partitions.size).toBe(256)
     for (const partition of partitions) expect(partition).toMatch(/^[0-9a-f]{2}$/)
-  })
-
-  it('returns nothing where nothing was written', async () => {
-    await storage.records.create(accepted())
-    expect(await storage.records.read(`${id}-other`)).toBeUndefined()
-    expect(await storage.records.read(id.toUpperCase())).toBeUndefined()
-  })
-
-  it('does not create a record that exists', async () => {
-    await storage.records.create(accepted())
-    expect(await storage.records.create(processed())).toMatchObject({ written: false })
-    expect((await storage.records.read(id))?.record).toStrictEqual(accepted())
-  })
-
-  it('lets one of many concurrent creates succeed', async () => {
-    const results = await Promise.all(
-      Array.from({ length: 30 }, (_, i) => storage.records.create({ ...processed(), quantity: i + 1 })),
-    )
-    const winners = results.flatMap(({ written }, i) => (written ? [i + 1] : []))
-    expect(winners).toHaveLength(1)
-    expect((await storage.records.read(id))?.record.quantity).toBe(winners[0])
-  })
-
-  it('replaces only the version that was read', async () => {
-    await storage.records.create(accepted())
-    const etag = (await storage.records.read(id))?.etag ?? ''
-    expect(await storage.records.replace(processed(), etag)).toStrictEqual({ written: true })
-    expect(await storage.records.replace({ ...processed(), quantity: 9 }, etag)).toMatchObject({
-      written: false,
-    })
-    expect((await storage.records.read(id))?.record).toStrictEqual(processed())
-  })
-
-  it('lets one of many concurrent replacements succeed', async () => {
-    await storage.records.create(accepted())
-    const etag = (await storage.records.read(id))?.etag ?? ''
-    const results = await Promise.all(
-      Array.from({ length: 30 }, (_, i) =>
-        storage.records.replace({ ...processed(), quantity: i + 1 }, etag),
-      ),
-    )
-    expect(results.filter(({ written }) => written)).toHaveLength(1)
-  })
-
-  test.each([
-    'plain',
-    'Ω ≈ ç',
-    '日本語 😀 𝕏',
-    `quotes ' " \\ and <xml/> & %27`,
-    '\u2028\u00a0x',
-    'e\u0301',
-    '$()*+,;=:@/?#',
-  ])('keeps the item %j as it is', async (item) => {
-    await storage.records.create({ ...accepted(), item })
-    expect((await storage.records.read(id))?.record.item).toBe(item)
-  })
-
-  it('refuses to read an invalid record', async () => {
-    await behind.table.createEntity({ partitionKey: partitionKey(id), rowKey: id, status: 'lost' })
-    await expect(storage.records.read(id)).rejects.toThrow()
   })
 })
 

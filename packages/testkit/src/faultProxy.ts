@@ -18,8 +18,8 @@ export type Fault =
   | { readonly kind: 'delay'; readonly ms: number }
   /** The request is forwarded after a delay, even if the client has closed the connection. */
   | { readonly kind: 'late'; readonly ms: number }
-  /** The proxy sends an error response; the request does not reach the server. */
-  | { readonly kind: 'error'; readonly status: 500 | 503 }
+  /** The proxy sends an error response; the request does not reach the server. A 429 says when to ask again: in 25 ms. */
+  | { readonly kind: 'error'; readonly status: 429 | 500 | 503 }
   /** The server processes the request; its response is discarded and the connection reset. */
   | { readonly kind: 'drop' }
   /** The server processes the request; its response is truncated. */
@@ -28,6 +28,9 @@ export type Fault =
   | { readonly kind: 'hang'; readonly ms: number }
 
 export type FaultKind = Fault['kind']
+
+/** Whose error responses a proxy sends: those of Azure Storage, or of Cosmos DB. */
+export type ErrorFormat = 'storage' | 'cosmos'
 
 /** A complete request. */
 export interface ProxiedRequest {
@@ -60,12 +63,14 @@ export interface FaultProxy {
 /**
  * Starts a proxy on 127.0.0.1 that forwards requests unchanged, headers included, or applies the fault that `choose` returns.
  *
+ * @param options.errors whose error responses it sends; Azure Storage's by default
  * @param options.onExchange called for every request when its outcome is known
  */
 export async function startFaultProxy(options: {
   readonly upstreamPort: number
   readonly port?: number
   readonly choose: (request: ProxiedRequest) => Fault
+  readonly errors?: ErrorFormat
   readonly onExchange?: (exchange: Exchange) => void
 }): Promise<FaultProxy> {
   const agent = new Agent({ keepAlive: true })
@@ -129,7 +134,7 @@ export async function startFaultProxy(options: {
         case 'refuse':
           return undefined
         case 'error':
-          sendError(response, fault.status)
+          sendError(response, fault.status, options.errors ?? 'storage')
           return undefined
         case 'hang':
           await wait(fault.ms).catch(() => undefined)
@@ -212,10 +217,20 @@ async function wholeBody(message: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes */
-function sendError(response: ServerResponse, status: 500 | 503): void {
-  const code = status === 503 ? 'ServerBusy' : 'InternalError'
-  response.writeHead(status, { 'content-type': 'application/xml', 'x-ms-error-code': code })
+/**
+ * https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes and
+ * https://learn.microsoft.com/rest/api/cosmos-db/http-status-codes-for-cosmosdb
+ */
+function sendError(response: ServerResponse, status: 429 | 500 | 503, format: ErrorFormat): void {
+  const throttled = status === 429 && { 'x-ms-retry-after-ms': '25' }
+  if (format === 'cosmos') {
+    const code = { 429: 'TooManyRequests', 500: 'InternalServerError', 503: 'ServiceUnavailable' }[status]
+    response.writeHead(status, { 'content-type': 'application/json', ...throttled })
+    response.end(JSON.stringify({ code, message: 'Injected.' }))
+    return
+  }
+  const code = status === 500 ? 'InternalError' : 'ServerBusy'
+  response.writeHead(status, { 'content-type': 'application/xml', 'x-ms-error-code': code, ...throttled })
   response.end(
     `<?xml version="1.0" encoding="utf-8"?><Error><Code>${code}</Code><Message>Injected.</Message></Error>`,
   )

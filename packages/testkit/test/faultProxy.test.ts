@@ -99,10 +99,29 @@ test('a late request reaches the server after its client has gone', async () => 
   expect(received).toEqual(forwarded)
 })
 
-test.each([500, 503] as const)('the proxy sends a %s of its own', async (status) => {
+test.each([429, 500, 503] as const)('the proxy sends a %s of its own', async (status) => {
   fault = { kind: 'error', status }
-  expect((await send()).status).toBe(status)
+  const response = await send()
+  expect(response.status).toBe(status)
+  expect(response.headers.get('x-ms-retry-after-ms')).toBe(status === 429 ? '25' : null)
+  expect(await response.text()).toContain(status === 500 ? '<Code>InternalError<' : '<Code>ServerBusy<')
   expect(received).toEqual([])
+})
+
+test.each([
+  [429, 'TooManyRequests'],
+  [500, 'InternalServerError'],
+  [503, 'ServiceUnavailable'],
+] as const)('the proxy sends a %s as Cosmos DB does', async (status, code) => {
+  await proxy.close()
+  proxy = await startFaultProxy({
+    upstreamPort: portOf(server),
+    choose: () => ({ kind: 'error', status }),
+    errors: 'cosmos',
+  })
+  const response = await send()
+  expect(response.status).toBe(status)
+  expect(await response.json()).toMatchObject({ code })
 })
 
 test('a dropped response: the server has processed the request, and the client does not know', async () => {
