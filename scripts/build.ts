@@ -2,6 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import * as esbuild from 'esbuild'
+import { orderStore } from '../src/storage/orderStore.ts'
 
 /** The project's root folder. */
 export const ROOT = path.join(import.meta.dirname, '..')
@@ -32,7 +33,11 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
       ).replace(/\.mjs$/, '.js'),
     },
     plugins: [leaveOut],
-    define: commitDefinition(process.env['ORDERS_COMMIT']),
+    define: {
+      ...commitDefinition(process.env['ORDERS_COMMIT']),
+      // Its client library is a quarter of the package: it is in those that are built for it, and in every development build.
+      ...(kind === 'release' && { ORDERS_WITH_COSMOS: String(orderStore(process.env) === 'cosmos') }),
+    },
     // CommonJS packages in the bundle ask for Node's modules, and the library for the one above, by require().
     banner: {
       js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,

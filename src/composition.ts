@@ -6,16 +6,22 @@ import { maxDequeueCount as hostMaxDequeueCount } from './functions/maxDequeueCo
 import { once } from './once.ts'
 import { createService } from './orders/service.ts'
 import { lazyStorage } from './storage/lazy.ts'
+import { orderStore } from './storage/orderStore.ts'
 
-// The composition root: the one place where the service meets Azure Storage. What it exports is what the registrations in
-// main.ts can give to a function.
+// The composition root: the one place where the service meets Azure Storage and Cosmos DB. What it exports is what the
+// registrations in main.ts can give to a function.
 
-const storage = lazyStorage(async () => {
-  const { azureStorage } = await import('./storage/azure.ts')
-  return azureStorage(process.env)
-})
+/** Loads the library of the store that the records are in, and no other. */
+const loadStore = async () => {
+  if (typeof ORDERS_WITH_COSMOS === 'undefined' || ORDERS_WITH_COSMOS) {
+    if (orderStore(process.env) === 'cosmos') return (await import('./storage/cosmos.ts')).cosmosStorage
+  }
+  return (await import('./storage/azure.ts')).azureStorage
+}
 
-/** The one service, over Azure Storage. */
+const storage = lazyStorage(async () => (await loadStore())(process.env))
+
+/** The one service, over the stores that the settings name. */
 export const service = createService({ ...storage, now: () => new Date(), newId: randomUUID })
 
 /** How often the host delivers a queue message at most. */
@@ -55,7 +61,7 @@ export { withProblems } from './http/handler.ts'
 
 /** What the first order would wait for, in the order in which it is needed. */
 export const warmUp = {
-  loadTables: (): Promise<unknown> => import('./storage/azure.ts'),
+  loadStore,
   /** Opens the connection, and with an identity gets its first token. No order can have this id. */
   connect: (): Promise<unknown> => storage.records.read('warm up'),
   /** An order that is accepted for the queue, and a message that cannot be processed, need these. */

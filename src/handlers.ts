@@ -67,7 +67,7 @@ export function warmUp(): Promise<void> {
     () => new Response(),
     exerciseRequestAndResponse,
     ...loaders,
-    async () => (await composition()).warmUp.loadTables(),
+    async () => (await composition()).warmUp.loadStore(),
     async () => (await composition()).warmUp.connect(),
     async () => (await composition()).warmUp.loadQueues(),
   ])

@@ -2,7 +2,7 @@ import { TableClient } from '@azure/data-tables'
 import type { QueueServiceClient } from '@azure/storage-queue'
 import { storageAccess, type StorageAccess } from './access.ts'
 import type { OrderStorage } from '../orders/ports.ts'
-import { lazyStorage } from './lazy.ts'
+import { lazyQueues } from './lazyQueues.ts'
 import { ORDERS_TABLE } from './names.ts'
 import { orderQueueCount } from './queueCount.ts'
 import { tableOrderRecords } from './tables.ts'
@@ -26,20 +26,14 @@ export async function storageClients(environment: NodeJS.ProcessEnv): Promise<St
 }
 
 /**
- * The service's storage ports over Azure Storage. An order that is placed, or processed, needs the table alone: the
- * queues' client library is loaded when something is sent (docs/performance.md, "What was tried").
+ * The service's storage ports over Azure Storage.
  *
  * @throws StorageSettingsError
  */
 export async function azureStorage(environment: NodeJS.ProcessEnv): Promise<OrderStorage> {
   const access = await storageAccess(environment)
-  const count = orderQueueCount(environment)
-  const records = tableOrderRecords(tableClient(access))
-  const { queues } = lazyStorage(async () => {
-    const { queueService, storageOrderQueues } = await import('./queues.ts')
-    return { records, queues: storageOrderQueues(queueService(access), count) }
-  })
-  return { records, queues }
+  const queues = lazyQueues(access, orderQueueCount(environment))
+  return { records: tableOrderRecords(tableClient(access)), queues }
 }
 
 function tableClient(access: StorageAccess): TableClient {

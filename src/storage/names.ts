@@ -4,6 +4,24 @@ export const STORAGE_CONNECTION = 'AzureWebJobsStorage'
 /** The app setting that says over how many queues orders are spread by their ids. */
 export const QUEUES_SETTING = 'ORDER_QUEUES'
 
+/** The app setting that says where order records are. */
+export const STORE_SETTING = 'ORDER_STORE'
+
+/** The app setting, or the prefix of the settings, that the Functions host and the app reach Cosmos DB by. */
+export const COSMOS_CONNECTION = 'CosmosDb'
+
+/** Database of the containers in Cosmos DB. */
+export const COSMOS_DATABASE = 'orders'
+
+/** Container of the order records. */
+export const ORDERS_CONTAINER = 'orders'
+
+/** Container in which the host keeps how far the changes of the records have been delivered. */
+export const LEASES_CONTAINER = 'leases'
+
+/** Queue of the events about orders, for other systems. */
+export const EVENTS_QUEUE = 'order-events'
+
 /** Table of the order records. */
 export const ORDERS_TABLE = 'orders'
 

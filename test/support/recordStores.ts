@@ -1,11 +1,14 @@
 import { TableClient } from '@azure/data-tables'
+import { CosmosClient } from '@azure/cosmos'
 import { connectionString, startAzurite } from 'testkit/azurite'
+import { cosmosConnectionString, startCosmos } from 'testkit/cosmos'
 import { startFaultProxy, type Fault } from 'testkit/faultProxy'
 import type { OrderRecord } from '../../src/orders/order.ts'
 import type { OrderRecords } from '../../src/orders/ports.ts'
 import { azureStorage } from '../../src/storage/azure.ts'
+import { cosmosClient, cosmosOrderRecords } from '../../src/storage/cosmos.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
-import { ORDERS_TABLE } from '../../src/storage/names.ts'
+import { COSMOS_DATABASE, ORDERS_CONTAINER, ORDERS_TABLE } from '../../src/storage/names.ts'
 import { partitionKey } from '../../src/storage/tables.ts'
 
 /** One implementation of the port of order records, and what a test can do behind its back. */
@@ -34,6 +37,7 @@ export interface RemoteRecordStore extends RecordStore {
 export const RECORD_STORES: Readonly<Record<string, () => Promise<RecordStore | RemoteRecordStore>>> = {
   'in memory': memoryRecords,
   'in a table': tableRecords,
+  'in Cosmos DB': cosmosRecords,
 }
 
 export function isRemote(store: RecordStore): store is RemoteRecordStore {
@@ -81,6 +85,38 @@ async function tableRecords(): Promise<RemoteRecordStore> {
       await azurite.stop()
     },
     busy: { kind: 'error', status: 503 },
+  }
+}
+
+async function cosmosRecords(): Promise<RemoteRecordStore> {
+  const cosmos = await startCosmos()
+  const wire = await faultyWire(cosmos.port, 'cosmos', /^\/dbs\/orders\/colls\/orders\/docs/)
+  // Endpoints as the account itself says: the library would leave the proxy for them.
+  const client = await cosmosClient({ CosmosDb: cosmosConnectionString(wire.port) })
+  const behind = new CosmosClient(cosmos.connectionString)
+  const container = behind.database(COSMOS_DATABASE).container(ORDERS_CONTAINER)
+  return {
+    ...wire,
+    records: cosmosOrderRecords(client),
+    async damage(id, change) {
+      const { resource = {} } = await container.item(id, id).read<Record<string, unknown>>()
+      await container.item(id, id).replace({ ...changed(resource, change), id })
+    },
+    removeAll: () =>
+      behind
+        .database(COSMOS_DATABASE)
+        .delete()
+        .then(
+          () => undefined,
+          () => undefined,
+        ),
+    async stop() {
+      client.dispose()
+      behind.dispose()
+      await wire.close()
+      await cosmos.stop()
+    },
+    busy: { kind: 'error', status: 429 },
   }
 }
 
