@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { PARENT_WATCHDOG } from './azurite.ts'
 
@@ -9,6 +10,9 @@ export const USUAL_COSMOS_PORT = 8081
 // The emulator's key is public knowledge, not a secret:
 // https://learn.microsoft.com/azure/cosmos-db/emulator#authentication
 const KEY = 'C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw=='
+
+// It loads a hundred small packages: three seconds, or a minute on a machine that has much else to do.
+const START_TIMEOUT_MS = 120_000
 
 /** A running emulator of Cosmos DB. */
 export interface CosmosEmulator {
@@ -75,12 +79,18 @@ export async function startCosmos(
     })
   })
   const listening = once(child, 'message').then(([message]) => (message as { port: number }).port)
-  const first = await Promise.race([listening, ended, aborted])
+  const waiting = new AbortController()
+  const late = delay(START_TIMEOUT_MS, 'late' as const, { signal: waiting.signal }).catch(
+    () => 'late' as const,
+  )
+  const first = await Promise.race([listening, ended, aborted, late])
+  waiting.abort()
   if (first === 'aborted') {
     await kill()
     options.signal?.throwIfAborted()
   }
   if (typeof first !== 'number') {
+    await kill()
     throw new CosmosStartError(
       `The emulator of Cosmos DB did not start: ${output.trim() || 'it printed nothing'}`,
     )
