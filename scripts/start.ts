@@ -6,26 +6,25 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import type { AppSettings } from 'func-local/settings'
-import {
-  azuritePorts,
-  AzuriteStartError,
-  PARENT_WATCHDOG,
-  startAzurite,
-  whoAnswers,
-  type Azurite,
-} from 'testkit/azurite'
-import { storageConnection } from '../src/storage/connection.ts'
+import { AzuriteStartError, PARENT_WATCHDOG } from 'testkit/azurite'
+import { CosmosStartError } from 'testkit/cosmos'
+import { STORE_SETTING } from '../src/storage/names.ts'
+import { orderStore, ORDER_STORES, type OrderStore } from '../src/storage/orderStore.ts'
 import { orderQueueCount } from '../src/storage/queueCount.ts'
 import { StorageSettingsError } from '../src/storage/settingsError.ts'
 import { DEVELOPMENT_FOLDER, ROOT } from './build.ts'
 import { prepareDevelopmentApp } from './developmentApp.ts'
+import { cosmosSetting, ensureEmulators, type Emulator } from './emulators.ts'
 import { goOnUnread, whenNpmIsGone } from './npmProcess.ts'
 import { ensureSettingsFile, hostSettings, SettingsFileError } from './settings.ts'
+import { StartError } from './startError.ts'
 
-const USAGE = `npm start -- [--host func|func-local] [--port N] [--enableAuth] [--verbose] [--inspect[=PORT]]
+const USAGE = `npm start -- [--host func|func-local] [--store tables|cosmos] [--port N] [--enableAuth] [--verbose] [--inspect[=PORT]]
 
 Builds the app, starts Azurite (unless it is already running) and a local Functions host, and rebuilds on every change.
   --host        Core Tools (func) or func-local; the default is func if it is installed
+  --store       where order records are: in tables, or in Cosmos DB, with an emulator unless CosmosDb names an account; the
+                default is ORDER_STORE in local.settings.json, or tables
   --port        the host's port; the default is Host.LocalHttpPort in local.settings.json, or 7071
   --enableAuth  requires function keys, as Azure does (func-local only)
   --verbose     the host logs more
@@ -41,13 +40,9 @@ const SAME_SIGNAL_MS = 300
 
 type Host = 'func' | 'func-local'
 
-/** Something a person has to put right. Its message is all they see. */
-class StartError extends Error {
-  override readonly name = 'StartError'
-}
-
 interface Options {
   readonly host: Host | undefined
+  readonly store: OrderStore | undefined
   readonly port: number | undefined
   readonly enableAuth: boolean
   readonly hostFlags: readonly string[]
@@ -61,6 +56,7 @@ function readOptions(): Options | 'help' {
       args: process.argv.slice(2).map((flag) => (flag === '--inspect' ? '--inspect=9229' : flag)),
       options: {
         host: { type: 'string' },
+        store: { type: 'string' },
         port: { type: 'string', short: 'p' },
         enableAuth: { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
@@ -76,6 +72,10 @@ function readOptions(): Options | 'help' {
   if (host !== undefined && host !== 'func' && host !== 'func-local') {
     throw new StartError(`--host must be func or func-local, not "${host}".`)
   }
+  const store = ORDER_STORES.find((name) => name === values.store)
+  if (values.store !== undefined && store === undefined) {
+    throw new StartError(`--store must be ${ORDER_STORES.join(' or ')}, not "${values.store}".`)
+  }
   const port = values.port === undefined ? undefined : Number(values.port)
   if (port !== undefined && (!Number.isInteger(port) || port < 1 || port > 65535)) {
     throw new StartError(`--port must be a number from 1 to 65535, not "${values.port ?? ''}".`)
@@ -86,7 +86,7 @@ function readOptions(): Options | 'help' {
     // Last: everything after the two dashes is for Node.
     ...(values.inspect === undefined ? [] : ['--language-worker', '--', `--inspect=${values.inspect}`]),
   ]
-  return { host, port, enableAuth: values.enableAuth, hostFlags }
+  return { host, store, port, enableAuth: values.enableAuth, hostFlags }
 }
 
 /** The version of Core Tools, or undefined where it is not installed. */
@@ -162,45 +162,13 @@ function startBuilder(): Builder {
   }
 }
 
-/** Starts Azurite if the app's storage is an Azurite on this machine, and it does not run yet. */
-async function ensureAzurite(settings: AppSettings, signal: AbortSignal): Promise<Azurite | undefined> {
-  const ports = azuritePorts(storageConnectionString(settings))
-  if (ports === undefined) return undefined
-  const present = await whoAnswers(ports)
-  const shown = Object.values(ports).join(', ')
-  if (present === 'azurite') {
-    console.log(`Azurite: already running on ports ${shown}`)
-    return undefined
-  }
-  if (present !== 'nobody') {
-    throw new StartError(
-      `Port ${present.port} is in use, but not by an Azurite with all its services (ports ${shown}). ` +
-        'Stop the process that uses it, or set AzureWebJobsStorage in local.settings.json to other storage.',
-    )
-  }
-  const azurite = await startAzurite({ ports, location: path.join(ROOT, '.azurite'), signal })
-  console.log(`Azurite: started on ports ${shown}, data in .azurite/`)
-  return azurite
-}
-
-/** The app would not load with a number of queues that is not allowed. */
-function requireQueueCount({ environment }: AppSettings): void {
+/** The app would not load with values that are not allowed. */
+function requireAllowedValues({ environment }: AppSettings): OrderStore {
   try {
     orderQueueCount(environment)
+    return orderStore(environment)
   } catch (error) {
     throw error instanceof StorageSettingsError ? new StartError(error.message) : error
-  }
-}
-
-/** Empty if the app uses an identity, or no storage at all. */
-function storageConnectionString({ environment }: AppSettings): string {
-  try {
-    const connection = storageConnection(environment)
-    return connection.kind === 'connectionString' ? connection.connectionString : ''
-  } catch (error) {
-    if (!(error instanceof StorageSettingsError)) throw error
-    console.error(`${error.message} Until then the response to an order is 503.`)
-    return ''
   }
 }
 
@@ -295,10 +263,10 @@ function nextSteps(
 /** What ended first, and how. */
 type Ending =
   | { readonly who: 'host'; readonly code: number | null }
-  | { readonly who: 'azurite'; readonly error: Error | undefined }
+  | { readonly who: 'emulator'; readonly name: string; readonly error: Error | undefined }
 
 /**
- * Runs until a signal, or until the host or Azurite ends. Returns the exit code.
+ * Runs until a signal, or until the host or an emulator ends. Returns the exit code.
  *
  * @throws Interrupted on a signal before the host runs
  */
@@ -308,14 +276,20 @@ async function run(options: Options, interruption: Interruption): Promise<number
   if (await ensureSettingsFile()) {
     console.log('Settings: created local.settings.json from local.settings.json.example')
   }
-  const settings = await hostSettings()
-  requireQueueCount(settings)
+  // The host, and the app in it, get this process's environment.
+  if (options.store !== undefined) process.env[STORE_SETTING] = options.store
+  let settings = await hostSettings()
+  const store = requireAllowedValues(settings)
+  if (store === 'cosmos') {
+    Object.assign(process.env, cosmosSetting(settings.environment))
+    settings = await hostSettings()
+  }
   const port = options.port ?? (settings.localHttpPort || DEFAULT_PORT) // eslint-disable-line @typescript-eslint/prefer-nullish-coalescing
   await requireFreePort(port)
   const key =
     host === 'func-local' && options.enableAuth ? settings.get('FUNC_LOCAL_KEY') || randomKey() : undefined // eslint-disable-line @typescript-eslint/prefer-nullish-coalescing
 
-  const storage = ensureAzurite(settings, signal)
+  const storage = ensureEmulators(settings.environment, store, signal)
   // Its failure is looked at below, after the build's.
   storage.catch(() => undefined)
   let builder: Builder | undefined
@@ -330,18 +304,21 @@ async function run(options: Options, interruption: Interruption): Promise<number
     child = startHost(host, port, key, options.hostFlags)
     interruption.host = child
     const hostEnded = child.ended.then((code): Ending => ({ who: 'host', code }))
-    const azuriteEnded = storage.then(
-      async (azurite): Promise<Ending> => {
-        if (azurite === undefined) return hostEnded
-        await azurite.ended
-        return { who: 'azurite', error: undefined }
+    const emulatorEnded = storage.then(
+      async (emulators): Promise<Ending> => {
+        const ends = emulators.map(async ({ name, ended }): Promise<Ending> => {
+          await ended
+          return { who: 'emulator', name, error: undefined }
+        })
+        return Promise.race([hostEnded, ...ends])
       },
       (error: unknown): Ending => ({
-        who: 'azurite',
+        who: 'emulator',
+        name: '',
         error: error instanceof Error ? error : new Error(String(error)),
       }),
     )
-    const ending = Promise.race([hostEnded, azuriteEnded])
+    const ending = Promise.race([hostEnded, emulatorEnded])
     const over = new AbortController()
     void ending.then(() => {
       over.abort()
@@ -362,13 +339,13 @@ async function run(options: Options, interruption: Interruption): Promise<number
     child.stop()
     await child.ended
     if (first.error !== undefined) throw first.error
-    console.error('Azurite has ended, so the app had no storage; the host was stopped.')
+    console.error(`${first.name} has ended, so the app had no storage; the host was stopped.`)
     return 1
   } finally {
     app.close()
     await builder?.stop()
-    const azurite = await storage.catch(() => undefined)
-    await azurite?.stop()
+    const emulators = await storage.catch((): readonly Emulator[] => [])
+    await Promise.all(emulators.map((emulator) => emulator.stop()))
   }
 }
 
@@ -402,7 +379,7 @@ function handleSignals(): Interruption & { readonly received: () => NodeJS.Signa
       interruption.host?.stop()
     } else if (performance.now() - first.at > SAME_SIGNAL_MS) {
       interruption.host?.kill()
-      // Azurite notices that this process is gone, and stops cleanly.
+      // Emulators notice that this process is gone, and stop cleanly.
       endBy(name)
     }
   }
@@ -453,7 +430,10 @@ try {
 } catch (error) {
   if (!endAfterSignal(interruption)) {
     const known =
-      error instanceof StartError || error instanceof SettingsFileError || error instanceof AzuriteStartError
+      error instanceof StartError ||
+      error instanceof SettingsFileError ||
+      error instanceof AzuriteStartError ||
+      error instanceof CosmosStartError
     console.error(known ? error.message : error)
     process.exitCode = 1
   }

@@ -39,6 +39,12 @@ export const queueDrain = once(async () => {
   return storageQueueDrain(process.env)
 })
 
+/** Sends events about orders; loaded by the first one, with a client and a credential that it keeps. */
+export const orderEvents = once(async () => {
+  const { storageOrderEvents } = await import('./storage/orderEvents.ts')
+  return storageOrderEvents(process.env)
+})
+
 /** Imports files of orders; loaded by the first one, with clients and a credential that it keeps. */
 export const importer = once(async () => {
   const [{ importFile }, { azureImportFiles }] = await Promise.all([

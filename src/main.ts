@@ -4,7 +4,18 @@ import { helloHandler } from './functions/hello.ts'
 import { importSource } from './imports/settings.ts'
 import { background, http, loadedHttp, warmUp } from './handlers.ts'
 import { greet } from './orders/greeting.ts'
-import { IMPORTS_CONTAINER, numberedQueues, ORDERS_QUEUE, STORAGE_CONNECTION } from './storage/names.ts'
+import { cosmosConnection } from './storage/cosmosConnection.ts'
+import {
+  COSMOS_CONNECTION,
+  COSMOS_DATABASE,
+  IMPORTS_CONTAINER,
+  LEASES_CONTAINER,
+  numberedQueues,
+  ORDERS_CONTAINER,
+  ORDERS_QUEUE,
+  STORAGE_CONNECTION,
+} from './storage/names.ts'
+import { orderStore } from './storage/orderStore.ts'
 import { orderQueueCount } from './storage/queueCount.ts'
 
 // What the host is told when an instance starts: which functions there are. What they do is loaded when the worker is idle, and
@@ -70,6 +81,33 @@ app.storageBlob('importOrders', {
     (await import('./functions/importOrders.ts')).importOrdersHandler(importer),
   ),
 })
+
+// Events for other systems, from what changes in the records. Tables tell nobody of their changes.
+const store = orderStore(process.env)
+if ((typeof ORDERS_WITH_COSMOS === 'undefined' || ORDERS_WITH_COSMOS) && store === 'cosmos') {
+  app.cosmosDB('orderChanged', {
+    connection: COSMOS_CONNECTION,
+    databaseName: COSMOS_DATABASE,
+    containerName: ORDERS_CONTAINER,
+    leaseContainerName: LEASES_CONTAINER,
+    // An identity may not create containers.
+    createLeaseContainerIfNotExists: cosmosConnection(process.env).kind === 'connectionString',
+    // Also what was stored before the function was there.
+    startFromBeginning: true,
+    maxItemsPerInvocation: 100,
+    // Without it the host goes on after a batch that failed, and its events are lost:
+    // https://learn.microsoft.com/azure/cosmos-db/troubleshoot-changefeed-functions
+    retry: {
+      strategy: 'exponentialBackoff',
+      maxRetryCount: -1,
+      minimumInterval: { seconds: 1 },
+      maximumInterval: { minutes: 1 },
+    },
+    handler: background(async ({ orderEvents }) =>
+      (await import('./functions/orderChanged.ts')).orderChangedHandler(orderEvents),
+    ),
+  })
+}
 
 // What lies in the queues: every five minutes, so that an alert that looks back 15 minutes sees three measurements
 // (infra/modules/alerts.bicep).

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { CosmosClient, type Container, type ItemResponse } from '@azure/cosmos'
-import type { OrderRecord } from '../orders/order.ts'
-import { parseRecord } from '../orders/order.ts'
+import { CosmosClient, type ItemResponse } from '@azure/cosmos'
+import { parseRecord, type OrderRecord } from '../orders/order.ts'
 import type { OrderRecords, OrderStorage, WriteResult } from '../orders/ports.ts'
 import { storageAccess } from './access.ts'
 import { cosmosConnection } from './cosmosConnection.ts'
@@ -117,8 +116,11 @@ function requireAnswer({ resource, statusCode, substatus, headers }: ItemRespons
   )
 }
 
-/** Nothing is indexed: orders are read by their id, and what is not indexed is cheaper to write. */
-async function createContainer(client: CosmosClient, abortSignal: AbortSignal): Promise<Container> {
+/**
+ * Creates the container of the records, and its database, unless they exist. Nothing is indexed: orders are read by their id, and
+ * what is not indexed is cheaper to write.
+ */
+export async function createContainer(client: CosmosClient, abortSignal: AbortSignal): Promise<void> {
   const unlessExists = (error: unknown) => {
     if (statusOf(error) !== 409) throw error
   }
@@ -130,7 +132,6 @@ async function createContainer(client: CosmosClient, abortSignal: AbortSignal): 
     indexingPolicy: { includedPaths: [], excludedPaths: [{ path: '/*' }] },
   }
   await database.containers.create(definition, { abortSignal }).catch(unlessExists)
-  return database.container(ORDERS_CONTAINER)
 }
 
 /** What passes by itself: https://learn.microsoft.com/azure/cosmos-db/nosql/conceptual-resilient-sdk-applications */

@@ -26,6 +26,7 @@ export type StorageResponse =
 
 /** A storage that responds what a test says, for what Azurite never does. */
 export interface ScriptedStorage {
+  readonly port: number
   readonly connectionString: string
   /** What it was asked, in order. */
   readonly requests: readonly StorageRequest[]
@@ -61,6 +62,7 @@ export async function startScriptedStorage(): Promise<ScriptedStorage> {
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
+    port,
     connectionString: connectionString({ blob: port, queue: port, table: port }),
     requests,
     script: (...responses) => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { expect, test } from '@jest/globals'
+import { afterEach, describe, expect, it, test } from '@jest/globals'
+import * as esbuild from 'esbuild'
 import { bundleOptions, releaseOptions, ROOT } from '../../scripts/build.ts'
 import { PACKAGE_FILES } from '../../scripts/package.ts'
 
@@ -27,4 +28,46 @@ test('the debugger looks for breakpoints where npm start builds', () => {
   expect(launch).toContain(
     `\${workspaceFolder}/${path.relative(ROOT, outdir).replaceAll(path.sep, '/')}/**/*.js`,
   )
+})
+
+describe('a release', () => {
+  const before = process.env['ORDER_STORE']
+
+  afterEach(() => {
+    if (before === undefined) delete process.env['ORDER_STORE']
+    else process.env['ORDER_STORE'] = before
+  })
+
+  /** What is in the package, and the text of its first file. */
+  async function release(store: string | undefined) {
+    if (store === undefined) delete process.env['ORDER_STORE']
+    else process.env['ORDER_STORE'] = store
+    const [first, later] = await Promise.all(
+      releaseOptions().map((options) => esbuild.build({ ...options, write: false, metafile: true })),
+    )
+    return {
+      inputs: Object.keys(later?.metafile?.inputs ?? {}),
+      main: first?.outputFiles?.map(({ text }) => text).join('') ?? '',
+    }
+  }
+  const isCosmos = (file: string) => file.includes('/@azure/cosmos/')
+
+  it.each([undefined, 'tables'])('for %s has nothing of Cosmos DB', async (store) => {
+    const { inputs, main } = await release(store)
+    expect(inputs.filter(isCosmos)).toStrictEqual([])
+    expect(main).not.toContain('orderChanged')
+    expect(main).toContain('was built without Cosmos DB')
+  })
+
+  it('for cosmos has its client library, which is loaded when it is chosen, and not by the first file', async () => {
+    const { inputs, main } = await release('cosmos')
+    expect(inputs.some(isCosmos)).toBe(true)
+    expect(main).toContain('orderChanged')
+    expect(main).not.toContain('ThrottledRequestMaxRetryAttemptCount')
+    expect(main).not.toContain('was built without Cosmos DB')
+  })
+
+  it('for anything else is not built', async () => {
+    await expect(release('mongo')).rejects.toThrow('Set it to tables or cosmos')
+  })
 })
