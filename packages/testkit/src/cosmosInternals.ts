@@ -144,14 +144,12 @@ export function instrumentedAccount(written: (write: Write) => void): Promise<Co
   }
 
   function opened(account: Account): CosmosAccount {
-    const containerOf = (self: string) => {
-      const [, , database = '', , container = ''] = self.split('/')
-      return account.database(database).collection(container)
-    }
+    // A `_self` is /dbs/<rid>/colls/<rid>, and a _rid is Base64, which has slashes.
     const itemsIn = (self: string) => {
-      if (self === '') return account.databases
-      const [, , database = '', , container] = self.split('/')
-      return container === undefined ? account.database(database).collections : containerOf(self).documents
+      const [, database, container] = /^\/dbs\/(.+?)(?:\/colls\/(.+))?$/.exec(self) ?? []
+      if (database === undefined) return account.databases
+      const found = account.database(database)
+      return container === undefined ? found.collections : found.collection(container).documents
     }
     const definitionOf = (database: string, container: string) =>
       account.database(database).collection(container).read()
