@@ -228,10 +228,10 @@ describe('an identity', () => {
         ...(clientId !== null && { CosmosDb__clientId: clientId }),
       })
       try {
-        await expect(cosmosOrderRecords(withIdentity).read('a1')).rejects.toHaveProperty('name')
+        await expect(cosmosOrderRecords(withIdentity, 60_000).read('a1')).rejects.toHaveProperty('name')
         expect(identity.requests.length).toBeGreaterThan(0)
         for (const request of identity.requests) {
-          expect(request).toMatchObject({ resource: 'https://127.0.0.1', clientId })
+          expect(request).toMatchObject({ resource: 'https://127.0.0.1:9', clientId })
         }
       } finally {
         withIdentity.dispose()

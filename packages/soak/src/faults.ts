@@ -1,4 +1,5 @@
 import type { Fault, FaultKind } from 'testkit/faultProxy'
+import type { OrderStore } from '../../../src/storage/orderStore.ts'
 import type { Random } from './random.ts'
 
 /** The relative frequency of each kind of fault. */
@@ -24,6 +25,15 @@ const HANG_MS = 30_000
 export const OUTAGE_STYLES = ['offline', 'hanging', 'busy', 'mixed'] as const
 export type OutageStyle = (typeof OUTAGE_STYLES)[number]
 
+/** The status of an error response, as a fault. */
+export type ErrorStatus = Extract<Fault, { readonly kind: 'error' }>['status']
+
+/** Error responses of each store of records; the last one says that there is too much to do. */
+export const ERRORS: Readonly<Record<OrderStore, readonly ErrorStatus[]>> = {
+  tables: [500, 503],
+  cosmos: [500, 503, 429],
+}
+
 /** Decides which fault each storage request gets. */
 export interface FaultPlan {
   /** The fault for the next request. */
@@ -34,12 +44,18 @@ export interface FaultPlan {
   end(): void
 }
 
-/** Random faults: `rate` is the fraction of requests that get one. */
-export function faultPlan(random: Random, rate: number): FaultPlan {
+/**
+ * Random faults.
+ *
+ * @param rate the fraction of requests that get one
+ * @param errors the statuses of error responses
+ */
+export function faultPlan(random: Random, rate: number, errors = ERRORS.tables): FaultPlan {
   const kinds = Object.entries(WEIGHTS) as [Exclude<FaultKind, 'pass'>, number][]
   const total = kinds.reduce((sum, [, weight]) => sum + weight, 0)
   let away: Exclude<OutageStyle, 'offline'> | undefined
   let ended = false
+  const busy: Fault = { kind: 'error', status: errors.at(-1) ?? 503 }
 
   function single(): Fault {
     if (!random.chance(rate)) return { kind: 'pass' }
@@ -53,7 +69,7 @@ export function faultPlan(random: Random, rate: number): FaultPlan {
       case 'hang':
         return { kind, ms: HANG_MS }
       case 'error':
-        return { kind, status: random.pick([500, 503]) }
+        return { kind, status: random.pick(errors) }
       default:
         return { kind }
     }
@@ -63,13 +79,9 @@ export function faultPlan(random: Random, rate: number): FaultPlan {
       case 'hanging':
         return { kind: 'hang', ms: HANG_MS }
       case 'busy':
-        return { kind: 'error', status: 503 }
+        return busy
       case 'mixed':
-        return random.pick<Fault>([
-          { kind: 'refuse' },
-          { kind: 'error', status: 503 },
-          { kind: 'hang', ms: HANG_MS },
-        ])
+        return random.pick<Fault>([{ kind: 'refuse' }, busy, { kind: 'hang', ms: HANG_MS }])
     }
   }
   return {

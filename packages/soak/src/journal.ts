@@ -1,9 +1,9 @@
-import { ORDERS_QUEUE } from '../../../src/storage/names.ts'
+import { ORDERS_CONTAINER, ORDERS_QUEUE } from '../../../src/storage/names.ts'
 import { jsonObject } from './content.ts'
 import { isSettled, statusIn } from './status.ts'
 import type { Exchange, FaultKind, ProxiedRequest } from 'testkit/faultProxy'
 
-/** A service of Azure Storage. */
+/** A service of Azure Storage; `table` is wherever the records are, also if that is Cosmos DB. */
 export type StorageService = 'blob' | 'queue' | 'table'
 
 /** The traffic between the app and storage, as the proxies see it: independent of what the app reports. */
@@ -100,6 +100,7 @@ function isOfOrders(path: string): boolean {
 /** The id of the order that a storage request is about, if the request contains it. */
 function orderIdOf(service: StorageService, { method, path, body }: ProxiedRequest): string | undefined {
   if (service === 'table') {
+    if (path.startsWith('/dbs/')) return itemIdOf(path, body)
     const inPath = /RowKey='([^']*)'/.exec(decodeURIComponent(path))?.[1]
     return inPath ?? textProperty(body, 'RowKey') ?? SET_UP
   }
@@ -108,6 +109,13 @@ function orderIdOf(service: StorageService, { method, path, body }: ProxiedReque
   if (method !== 'POST') return undefined
   const text = /<MessageText>([^<]*)<\/MessageText>/.exec(body.toString())?.[1]
   return text === undefined ? undefined : textProperty(Buffer.from(text, 'base64'), 'id')
+}
+
+/** The id of the order that a request to Cosmos DB is about. Reading what has changed, and leases, are about none. */
+function itemIdOf(path: string, body: Buffer): string | undefined {
+  const [, container, items, id] = /^\/dbs\/[^/]+\/colls\/([^/]+)(\/docs)?(?:\/([^/]+))?$/.exec(path) ?? []
+  if (items === undefined) return SET_UP
+  return container === ORDERS_CONTAINER ? (id ?? textProperty(body, 'id')) : undefined
 }
 
 function textProperty(json: Buffer, name: string): string | undefined {

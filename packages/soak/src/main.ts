@@ -2,7 +2,9 @@ import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { SingleBar } from 'cli-progress'
-import { MOST_QUEUES } from '../../../src/storage/names.ts'
+import { MOST_QUEUES, STORE_SETTING } from '../../../src/storage/names.ts'
+import { orderStore, type OrderStore } from '../../../src/storage/orderStore.ts'
+import { StorageSettingsError } from '../../../src/storage/settingsError.ts'
 import type { Audit } from './audit.ts'
 import { OUTAGE_STYLES, type OutageStyle } from './faults.ts'
 import { runPlanted } from './planted/runPlanted.ts'
@@ -24,6 +26,7 @@ Runs the app while its worker, its host and its storage fail at random, and chec
   --max-dequeue N     maximum deliveries of a message; the default is the value of host.json
   --queues 1          over how many queues orders are spread (ORDER_QUEUES)
   --queues-midway 4,1 what this number becomes during the run, with a restart of the host each time
+  --store tables      where order records are: tables or cosmos (ORDER_STORE), with 429 among the faults
   --seed N            the same seed sends the same orders; the default is derived from the time
   --minutes 30        time limit of the run
   --scenario outage   instead: an outage under load with production settings, of all storage, then of the tables only
@@ -35,9 +38,10 @@ Runs the app while its worker, its host and its storage fail at random, and chec
 E2E_HOST=func runs Core Tools instead of func-local. Exit code 1: there was a violation, or the run did not finish.`
 
 /** Builds the app as it is deployed and prints errors. Returns whether it succeeded. */
-function buildsApp(): boolean {
+function buildsApp(store: OrderStore = 'tables'): boolean {
   const script = path.join(import.meta.dirname, '../../../scripts/build.ts')
-  return spawnSync(process.execPath, [script], { stdio: 'inherit' }).status === 0
+  const env = { ...process.env, [STORE_SETTING]: store }
+  return spawnSync(process.execPath, [script], { stdio: 'inherit', env }).status === 0
 }
 
 const PROGRESS_LINE_MS = 60_000
@@ -81,6 +85,7 @@ function readOptions(): Options | 'help' {
         'max-dequeue': { type: 'string' },
         queues: { type: 'string', default: '1' },
         'queues-midway': { type: 'string' },
+        store: { type: 'string', default: 'tables' },
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },
         minutes: { type: 'string', default: '30' },
         scenario: { type: 'string' },
@@ -118,6 +123,7 @@ function readOptions(): Options | 'help' {
     queuesMidway: (values['queues-midway']?.split(',') ?? []).map((text) =>
       queueCount('queues-midway', text),
     ),
+    store: orderStore({ [STORE_SETTING]: values.store }),
     maxDequeueCount: maxDequeue === undefined ? undefined : count('max-dequeue', maxDequeue),
     seed,
     limitMs,
@@ -230,7 +236,7 @@ function verdict(audit: Audit, seed: number): boolean {
 }
 
 async function run(options: Options): Promise<number> {
-  if (!buildsApp()) return 1
+  if (!buildsApp('store' in options ? options.store : undefined)) return 1
   const stopping = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
@@ -251,7 +257,10 @@ try {
   if (options === 'help') console.log(USAGE)
   else process.exitCode = await run(options)
 } catch (error) {
-  const known = error instanceof ArgumentError || error instanceof SoakStoppedError
+  const known =
+    error instanceof ArgumentError ||
+    error instanceof SoakStoppedError ||
+    error instanceof StorageSettingsError
   console.error(known ? error.message : error)
   process.exitCode = 1
 }

@@ -22,6 +22,7 @@ export function soakRows(options: SoakOptions, result: SoakResult): Rows {
   const seconds = result.sendMs / 1000
   return [
     ['seed', options.seed],
+    ['records in', options.store ?? 'tables'],
     ['orders', options.orders],
     ['sent over HTTP, sync', calls('sync')],
     ['sent over HTTP, async', calls('async')],

@@ -2,12 +2,13 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { maxDequeueCount } from '../../../src/functions/maxDequeueCount.ts'
 import { QUEUES_SETTING } from '../../../src/storage/names.ts'
+import type { OrderStore } from '../../../src/storage/orderStore.ts'
 import { audit, type Audit } from './audit.ts'
 import { createBacklog } from './backlog.ts'
 import { createChaos, type Disruptions } from './chaos.ts'
 import type { FinalState } from './evidence.ts'
 import type { FaultKind } from 'testkit/faultProxy'
-import { faultPlan } from './faults.ts'
+import { ERRORS, faultPlan } from './faults.ts'
 import { httpClient, type HttpClient } from './httpClient.ts'
 import { createJournal } from './journal.ts'
 import { createLedger, type Ledger } from './ledger.ts'
@@ -31,6 +32,8 @@ export interface SoakOptions extends WorkloadSize {
   /** What this number becomes during the run, one after the other: each time the host is killed and started again. */
   readonly queuesMidway: readonly number[]
   readonly seed: number
+  /** Where the records are; in tables without it. */
+  readonly store?: OrderStore
   /** The run fails if it takes longer. */
   readonly limitMs: number
   /** Folder of the built app; this checkout without it. */
@@ -93,7 +96,10 @@ export async function soak(
   const tasks = workload(random.fork(), options)
   const chaos = createChaos(random.fork(), options)
   const mostQueues = Math.max(options.queues, ...options.queuesMidway)
-  const plans = forEachService(() => faultPlan(random.fork(), options.faults))
+  const { store = 'tables' } = options
+  const plans = forEachService((service) =>
+    faultPlan(random.fork(), options.faults, ERRORS[service === 'table' ? store : 'tables']),
+  )
   const clients = random.fork()
   const journal = createJournal()
   const ledger = createLedger()
@@ -102,12 +108,13 @@ export async function soak(
     environment,
     plans,
     journal,
+    store,
     ...(options.app !== undefined && { app: options.app }),
   })
 
   const over = AbortSignal.any([signal, AbortSignal.timeout(options.limitMs)])
   const http = httpClient(system.httpPort)
-  const reader = storageReader(system.directConnection)
+  const reader = storageReader(system.directConnection, system.directCosmos)
   const watcher = createWatcher((from) => system.whileStorageRuns(() => reader.page(from)))
   const watching = new AbortController()
   const backlog = createBacklog(() => system.whileStorageRuns(() => reader.waiting()), MAX_BACKLOG)

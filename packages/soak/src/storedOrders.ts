@@ -1,16 +1,17 @@
+import { CosmosClient } from '@azure/cosmos'
 import { TableClient, type TableEntityResult } from '@azure/data-tables'
 import { QueueServiceClient } from '@azure/storage-queue'
-import { ORDERS_QUEUE, ORDERS_TABLE } from '../../../src/storage/names.ts'
+import { COSMOS_DATABASE, ORDERS_CONTAINER, ORDERS_QUEUE, ORDERS_TABLE } from '../../../src/storage/names.ts'
 import { ownQueues } from '../../../src/storage/ownQueues.ts'
 import { contentFields, parseRecord } from '../../../src/orders/order.ts'
 import { fromColumns } from '../../../src/storage/columns.ts'
 import { contentIn } from './content.ts'
 import { statusIn, type StoredStatus } from './status.ts'
 
-/** A record in the table. */
+/** A record, in a table or in Cosmos DB. */
 export interface StoredOrder {
   readonly id: string
-  /** Its content fields, as the columns hold them. */
+  /** Its content fields, as they are stored. */
   readonly content: Readonly<Record<string, unknown>>
   readonly status: StoredStatus
   readonly acceptedAt: string | undefined
@@ -20,13 +21,13 @@ export interface StoredOrder {
   readonly json: string
 }
 
-/** A page of the table; `next` is the start of the following one. */
+/** A page of the records; `next` is the start of the following one. */
 export interface StoredPage {
   readonly orders: readonly StoredOrder[]
   readonly next: string | undefined
 }
 
-/** Reads tables and queues directly, past the app and the fault proxy. */
+/** Reads records and queues directly, past the app and the fault proxy. */
 export interface StorageReader {
   page(from: string | undefined): Promise<StoredPage>
   all(): Promise<Map<string, StoredOrder>>
@@ -41,12 +42,41 @@ const PAGE_SIZE = 1000
 const LISTING_MS = 30_000
 const SEVEN_DAYS_MS = 7 * 24 * 60 * 60 * 1000
 
-/** A reader for the storage of a connection string. */
-export function storageReader(connection: string): StorageReader {
-  const table = TableClient.fromConnectionString(connection, ORDERS_TABLE, { allowInsecureConnection: true })
-  const queues = QueueServiceClient.fromConnectionString(connection)
+type ReadPage = (from: string | undefined) => Promise<StoredPage>
 
-  async function page(from: string | undefined): Promise<StoredPage> {
+/**
+ * A reader for the storage of a connection string.
+ *
+ * @param cosmos connection string of Cosmos DB, if the records are there
+ */
+export function storageReader(connection: string, cosmos?: string): StorageReader {
+  const page = cosmos === undefined ? tablePages(connection) : cosmosPages(cosmos)
+  const queues = QueueServiceClient.fromConnectionString(connection)
+  return reader(page, queues)
+}
+
+function cosmosPages(connection: string): ReadPage {
+  const client = new CosmosClient(connection)
+  const { items } = client.database(COSMOS_DATABASE).container(ORDERS_CONTAINER)
+  return async (from) => {
+    try {
+      const { resources, continuationToken } = await items
+        .readAll<Record<string, unknown>>({
+          maxItemCount: PAGE_SIZE,
+          ...(from !== undefined && { continuationToken: from }),
+        })
+        .fetchNext()
+      return { orders: resources.map(itemToStored), next: continuationToken }
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 404) throw error
+    }
+    return { orders: [], next: undefined }
+  }
+}
+
+function tablePages(connection: string): ReadPage {
+  const table = TableClient.fromConnectionString(connection, ORDERS_TABLE, { allowInsecureConnection: true })
+  return async (from) => {
     try {
       const pages = table.listEntities().byPage({
         maxPageSize: PAGE_SIZE,
@@ -60,7 +90,9 @@ export function storageReader(connection: string): StorageReader {
     }
     return { orders: [], next: undefined }
   }
+}
 
+function reader(page: ReadPage, queues: QueueServiceClient): StorageReader {
   return {
     page,
     async all() {
@@ -111,6 +143,20 @@ function toStored({
   ...columns
 }: TableEntityResult<Record<string, unknown>>): StoredOrder {
   const { fields, damaged } = fromColumns(contentFields, columns)
+  return storedOrder(id, etag, fields, damaged)
+}
+
+function itemToStored({ id, _etag: etag, ...fields }: Readonly<Record<string, unknown>>): StoredOrder {
+  const own = Object.entries(fields).filter(([name]) => !name.startsWith('_'))
+  return storedOrder(String(id), String(etag), Object.fromEntries(own), [])
+}
+
+function storedOrder(
+  id: string,
+  etag: string,
+  fields: Readonly<Record<string, unknown>>,
+  damaged: readonly string[],
+): StoredOrder {
   const { acceptedAt } = fields
   const common = {
     id,

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectionString, startAzurite } from 'testkit/azurite'
+import { cosmosConnectionString, startCosmos } from 'testkit/cosmos'
 import { unpackedApp } from 'testkit/unpackedApp'
 import { startHost, type TestHost } from 'testkit/hostProcess'
 import { startFaultProxy } from 'testkit/faultProxy'
-import { QUEUES_SETTING } from '../../../src/storage/names.ts'
+import { COSMOS_CONNECTION, QUEUES_SETTING, STORE_SETTING } from '../../../src/storage/names.ts'
+import type { OrderStore } from '../../../src/storage/orderStore.ts'
 import type { FaultPlan, OutageStyle } from './faults.ts'
 import type { Journal, StorageService } from './journal.ts'
 import { workerOf } from 'testkit/processTree'
@@ -26,6 +28,8 @@ export interface System {
   readonly httpPort: number
   /** Connection string past the proxy. */
   readonly directConnection: string
+  /** Connection string of Cosmos DB past the proxy, if the records are there. */
+  readonly directCosmos: string | undefined
   /** Connection string through the proxy, as the app uses it. */
   readonly proxiedConnection: string
   /** When the host or its worker was down or not ready yet. */
@@ -38,7 +42,7 @@ export interface System {
   killHost(): Promise<void>
   /** Kills the host and starts it with another number of queues; resolves when it responds. */
   changeQueues(count: number): Promise<void>
-  /** Stops Azurite cleanly, and starts it again on the same data after this time. */
+  /** Stops the emulators cleanly, and starts them again on the same data after this time. */
   restartAzurite(downMs: number): Promise<void>
   /** Makes services unavailable to the app and the host for this time. */
   outage(services: readonly StorageService[], style: OutageStyle, ms: number): Promise<void>
@@ -55,6 +59,8 @@ export async function startSystem(options: {
   readonly environment: Readonly<Record<string, string>>
   readonly plans: Readonly<Record<StorageService, FaultPlan>>
   readonly journal: Journal
+  /** Where the records are; in tables without it. */
+  readonly store?: OrderStore
   /** Folder of the built app; this checkout without it. */
   readonly app?: string
 }): Promise<System> {
@@ -81,13 +87,24 @@ export async function startSystem(options: {
   }
   try {
     const upstream = { blob: await freePort(), queue: await freePort(), table: await freePort() }
-    const startStorage = () => startAzurite({ location, ports: upstream, saveOnlyAtStop: true })
-    let azurite = await startStorage()
-    cleanUp.push(() => azurite.stop())
+    const inCosmos = options.store === 'cosmos'
+    const cosmosUpstream = inCosmos ? await freePort() : undefined
+    const startStorage = async () => {
+      const running = [
+        await startAzurite({ location, ports: upstream, saveOnlyAtStop: true }),
+        ...(cosmosUpstream === undefined
+          ? []
+          : [await startCosmos({ port: cosmosUpstream, location: path.join(location, 'cosmos') })]),
+      ]
+      return { stop: () => Promise.all(running.map((emulator) => emulator.stop())) }
+    }
+    let storage = await startStorage()
+    cleanUp.push(() => storage.stop())
 
     const startProxy = async (service: StorageService) => {
       const proxy = await startFaultProxy({
-        upstreamPort: upstream[service],
+        upstreamPort: (service === 'table' ? cosmosUpstream : undefined) ?? upstream[service],
+        errors: service === 'table' && inCosmos ? 'cosmos' : 'storage',
         port: await freePort(),
         choose: () => plans[service].draw(),
         onExchange: (exchange) => {
@@ -113,6 +130,10 @@ export async function startSystem(options: {
     const httpPort = await freePort()
     let environment: Readonly<Record<string, string>> = {
       AzureWebJobsStorage: proxiedConnection,
+      ...(inCosmos && {
+        [STORE_SETTING]: 'cosmos',
+        [COSMOS_CONNECTION]: cosmosConnectionString(proxies.table.port),
+      }),
       ...options.environment,
     }
     const start = () =>
@@ -145,6 +166,7 @@ export async function startSystem(options: {
     return {
       httpPort,
       directConnection: connectionString(upstream),
+      directCosmos: cosmosUpstream === undefined ? undefined : cosmosConnectionString(cosmosUpstream),
       proxiedConnection,
       kills,
       outages,
@@ -180,9 +202,9 @@ export async function startSystem(options: {
         before(async () => {
           const end = outages.begin()
           await exclusively(async () => {
-            await azurite.stop()
+            await storage.stop()
             await delay(downMs)
-            azurite = await startStorage()
+            storage = await startStorage()
           })
           end()
         }),

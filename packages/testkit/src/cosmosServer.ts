@@ -30,6 +30,8 @@ server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     respond(opened, request, response)
   })
 })
+// Longer than a client keeps an idle connection: a write on one that is just being closed would fail.
+server.keepAliveTimeout = 120_000
 server.listen(Number(port), '127.0.0.1')
 server.on('error', (error) => {
   console.error(error.message)
