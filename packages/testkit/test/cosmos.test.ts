@@ -286,15 +286,6 @@ describe('with a folder', () => {
     await restart(how)
     expect((await container.item('b', 'a').read()).resource).toStrictEqual(before)
     expect((await container.item('c', 'a').read()).statusCode).toBe(404)
-    expect(
-      (
-        await reader
-          .database('shop')
-          .container('other')
-          .read()
-          .catch(() => undefined)
-      )?.statusCode,
-    ).toBe(undefined)
   })
 
   it('a continuation goes on after a restart, also when what was changed last is gone', async () => {
