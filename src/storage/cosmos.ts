@@ -147,17 +147,22 @@ function retried<T>(
 ): Promise<T> {
   const end = performance.now() + milliseconds
   return withinTime(async (abortSignal) => {
+    let failure: unknown
     for (let retries = 0; ;) {
       try {
         return await unlessAborted(operation(abortSignal), abortSignal)
       } catch (error) {
+        // What has kept it until the time was up says more than that it is.
+        if (abortSignal.aborted) throw failure ?? error
+        failure = error
         const status = statusOf(error)
         const throttled = status === 429
         const passes = throttled || status === undefined || TRANSIENT.includes(status)
-        if (!passes || abortSignal.aborted || (!throttled && retries === RETRIES.count)) throw error
+        if (!passes || (!throttled && retries === RETRIES.count)) throw error
         const pause = throttled ? retryAfter(error) : RETRIES.firstDelayMs * 2 ** retries++
+        // It ends before the time is up.
         if (performance.now() + pause >= end) throw error
-        await delay(pause, undefined, { signal: abortSignal })
+        await delay(pause)
       }
     }
   }, milliseconds)

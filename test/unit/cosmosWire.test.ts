@@ -171,6 +171,15 @@ describe('Cosmos DB that has too much to do', () => {
     expect(sent).toHaveLength(1)
   })
 
+  it('is what is reported when the time is up during a later try', async () => {
+    responses = [failure(429), 'hang']
+    expect(await cosmosOrderRecords(client, 1500).create(record)).toMatchObject({
+      written: false,
+      cause: { code: 429 },
+    })
+    expect(sent).toHaveLength(2)
+  })
+
   it('is asked until the time is up, and then it is what is reported', async () => {
     responses = [failure(429)]
     expect(await cosmosOrderRecords(client, 300).create(record)).toMatchObject({
