@@ -3,7 +3,7 @@ import { CosmosClient, type Container } from '@azure/cosmos'
 import { startAzurite, type Azurite } from 'testkit/azurite'
 import { startCosmos, type CosmosEmulator } from 'testkit/cosmos'
 import { orderEvent } from '../../src/orders/events.ts'
-import { parseRecord, type OrderRecord } from '../../src/orders/order.ts'
+import { parseRecord } from '../../src/orders/order.ts'
 import { testStorage, type TestStorage } from '../support/storage.ts'
 
 // The app as main.ts and composition.ts put it together when its records are in Cosmos DB.
@@ -72,12 +72,12 @@ test('an order is placed, accepted and processed in Cosmos DB, and its messages 
 test('events about orders are on their queue, which is made on first use, and never expire', async () => {
   const { orderEvents } = await import('../../src/composition.ts')
   const events = await orderEvents()
-  const record = (await stored('a1')) as OrderRecord
+  const record = parseRecord('a1', { ...(await stored('a1')) })
   await events.send(orderEvent(record))
   const { peekedMessageItems } = await behind.queue('order-events').peekMessages()
   expect(
     peekedMessageItems.map(({ messageText, expiresOn }) => [
-      JSON.parse(Buffer.from(messageText, 'base64').toString()),
+      JSON.parse(Buffer.from(messageText, 'base64').toString()) as unknown,
       expiresOn.getUTCFullYear(),
     ]),
   ).toStrictEqual([[JSON.parse(JSON.stringify(orderEvent(record))), 9999]])

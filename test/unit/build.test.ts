@@ -46,8 +46,8 @@ describe('a release', () => {
       releaseOptions().map((options) => esbuild.build({ ...options, write: false, metafile: true })),
     )
     return {
-      inputs: Object.keys(later?.metafile?.inputs ?? {}),
-      main: first?.outputFiles?.map(({ text }) => text).join('') ?? '',
+      inputs: Object.keys(later?.metafile.inputs ?? {}),
+      main: first?.outputFiles.map(({ text }) => text).join('') ?? '',
     }
   }
   const isCosmos = (file: string) => file.includes('/@azure/cosmos/')

@@ -29,7 +29,7 @@ export type OutageStyle = (typeof OUTAGE_STYLES)[number]
 export type ErrorStatus = Extract<Fault, { readonly kind: 'error' }>['status']
 
 /** Error responses of each store of records; the last one says that there is too much to do. */
-export const ERRORS: Readonly<Record<OrderStore, readonly ErrorStatus[]>> = {
+export const ERRORS: Readonly<Record<OrderStore, readonly [ErrorStatus, ...ErrorStatus[]]>> = {
   tables: [500, 503],
   cosmos: [500, 503, 429],
 }

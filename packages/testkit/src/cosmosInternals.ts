@@ -101,6 +101,7 @@ export function instrumentedAccount(written: (write: Write) => void): Promise<Co
   const isKept = (items: Items) => ['Documents', 'Collections', 'Databases'].includes(items.constructor.name)
 
   const { prototype } = lib('items').default as ItemsClass
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- both are called with the items they belong to
   const { _set, delete: remove } = prototype
   let replacing = 0
   const placeOf = (items: Items) => ({

@@ -11,6 +11,8 @@ import {
 import { ChangeLog } from '../src/cosmosChanges.ts'
 import { cosmosPort, CosmosStartError, startCosmos, type CosmosEmulator } from '../src/cosmos.ts'
 
+/* eslint-disable @typescript-eslint/no-unsafe-class-instance-assignment -- the library's own ways to start are no subclasses */
+
 // The emulator, as the client library of Cosmos DB sees it. The change feed is its own: the server behind it has none.
 
 let emulator: CosmosEmulator
