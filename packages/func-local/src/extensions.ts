@@ -5,6 +5,7 @@ import { queueBinding } from './bindings/queue.ts'
 import { tableBinding } from './bindings/table.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import { blobTrigger } from './triggers/blob.ts'
+import { cosmosTrigger } from './triggers/cosmos.ts'
 import { eventGridTrigger } from './triggers/event-grid.ts'
 import { httpTrigger } from './triggers/http.ts'
 import { mcpPromptTrigger } from './triggers/mcp-prompt.ts'
@@ -18,7 +19,7 @@ import { warmupTrigger } from './triggers/warmup.ts'
 /** Every trigger and binding this host has; a new one is named here and nowhere else. */
 export const registry: Registry = createRegistry(
   [
-    ...[httpTrigger, queueTrigger, blobTrigger, timerTrigger, warmupTrigger, eventGridTrigger],
+    ...[httpTrigger, queueTrigger, blobTrigger, timerTrigger, warmupTrigger, eventGridTrigger, cosmosTrigger],
     ...[mcpToolTrigger, mcpResourceTrigger, mcpPromptTrigger],
   ],
   [queueBinding, blobBinding, tableBinding, durableClientBinding, orchestrationClientBinding],

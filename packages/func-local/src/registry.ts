@@ -141,6 +141,8 @@ export interface HandRequest {
 export interface OnCall {
   /** What would make it fire: `Service Bus`. */
   readonly service: string
+  /** Why this host does not listen, where it could: `'COSMOS' is not set`. */
+  readonly because?: string
   /** The setting that names the server, as the app gives it. */
   readonly connection: string | undefined
   /** Packages with which apps talk to the service themselves. */

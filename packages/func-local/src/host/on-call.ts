@@ -37,7 +37,9 @@ function services(functions: readonly LoadedFunction[], settings: Settings, appD
     const names = members.map(({ definition }) => definition.name)
     const is = names.length === 1 ? 'is' : 'are'
     const known = knownServer(members, settings, appDirectory)
-    return `${listed(names)} ${is} on call only${known ?? ''}: func-local does not listen to ${service}. Call by hand: func-local invoke ${names[0] ?? ''}`
+    const because = members[0]?.listener.onCall?.because
+    const why = because === undefined ? '' : `${because}, so `
+    return `${listed(names)} ${is} on call only${known ?? ''}: ${why}func-local does not listen to ${service}. Call by hand: func-local invoke ${names[0] ?? ''}`
   })
 }
 

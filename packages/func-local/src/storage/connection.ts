@@ -125,8 +125,12 @@ function identityConnection(settings: Settings, section: string): StorageConnect
   }
 }
 
-/** https://learn.microsoft.com/azure/azure-functions/functions-reference#common-properties-for-identity-based-connections */
-async function createCredential(get: (key: string) => string | undefined): Promise<TokenCredential> {
+/**
+ * The credential of a connection with an identity, from the settings below its name.
+ *
+ * https://learn.microsoft.com/azure/azure-functions/functions-reference#common-properties-for-identity-based-connections
+ */
+export async function createCredential(get: (key: string) => string | undefined): Promise<TokenCredential> {
   // Loaded on first use only: the identity library is larger than the rest of the host.
   const identity = await import('@azure/identity')
   const clientId = get('clientId')

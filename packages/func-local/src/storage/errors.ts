@@ -6,6 +6,8 @@ export interface StorageTarget {
   readonly name: string
   /** The name of the connection, as a setting has it. */
   readonly connection: string
+  /** The service, where it is not Azure Storage. */
+  readonly service?: 'Cosmos DB'
 }
 
 /** Whether a storage SDK's error has this code, `QueueNotFound` for example. */
@@ -68,13 +70,13 @@ export function targetText({ kind, name, connection }: StorageTarget): string {
 }
 
 /** What to do about an error, as a sentence. */
-export function nextStepOf(error: unknown, { kind, connection }: StorageTarget): string {
+export function nextStepOf(error: unknown, { kind, connection, service }: StorageTarget): string {
   const status = statusOf(error)
   switch (status) {
     case undefined:
       return error instanceof BindingError
         ? ''
-        : `Is the storage of connection '${connection}' (Azurite) running? Start it, or correct the setting.`
+        : `Is ${service === undefined ? `the storage of connection '${connection}' (Azurite)` : `the account or emulator of connection '${connection}'`} running? Start it, or correct the setting.`
     case 400:
       return `Correct the name of the ${kind}, or what is sent to it.`
     case 401:
@@ -87,7 +89,9 @@ export function nextStepOf(error: unknown, { kind, connection }: StorageTarget):
         ? 'A message holds at most 64 KiB as it is sent, which is 48 KiB before Base64. Put more into a blob, and send its name.'
         : `Make what is sent to the ${kind} smaller.`
     default:
-      return status >= 500 || status === 429 ? 'The storage service is busy or failing; try later.' : ''
+      return status >= 500 || status === 429
+        ? `${service ?? 'The storage service'} is busy or failing; try later.`
+        : ''
   }
 }
 

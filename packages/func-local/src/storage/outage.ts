@@ -39,7 +39,9 @@ export function createOutageReport({ target, verb, log, clock }: OutageSubject):
       const line = `${subject.charAt(0).toUpperCase()}${subject.slice(1)} cannot be ${verb} (${reason}). ${nextStepOf(error, target)}`
       if (isPermanent(error)) {
         if (reported !== reason)
-          log.error(`${line} Its function does not run until then; storage is asked once a minute.`)
+          log.error(
+            `${line} Its function does not run until then; ${target.service ?? 'storage'} is asked once a minute.`,
+          )
         reported = reason
         return { kind: 'permanent', longestPause: PERMANENT_MS }
       }
@@ -50,7 +52,8 @@ export function createOutageReport({ target, verb, log, clock }: OutageSubject):
       return { kind: 'passing', longestPause: LONGEST_PASSING_MS }
     },
     answered: () => {
-      if (reported !== undefined) log.info(`Storage responds again; ${subject} is being ${verb}.`)
+      if (reported !== undefined)
+        log.info(`${target.service ?? 'Storage'} responds again; ${subject} is being ${verb}.`)
       reported = undefined
     },
   }

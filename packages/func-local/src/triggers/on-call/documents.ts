@@ -9,19 +9,6 @@ function batchOf(changes: readonly unknown[]): OnCallEvent {
 }
 
 /**
- * The handler gets an array of documents:
- * https://learn.microsoft.com/azure/azure-functions/functions-bindings-cosmosdb-v2-trigger
- */
-export const cosmosDb: OnCallKind = {
-  types: ['cosmosdbtrigger'],
-  service: 'Cosmos DB',
-  connectionProperty: 'connection',
-  packages: ['@azure/cosmos'],
-  sample: () => '[{"id":"1","name":"sample","_ts":1767225600,"_lsn":1}]',
-  event: (data) => batchOf(elementsOf(data, 'a document or an array of documents')),
-}
-
-/**
  * The handler gets an array of changes, `{ Operation, Item }` (0 inserted, 1 updated, 2 deleted); rows alone count as inserted:
  * https://learn.microsoft.com/azure/azure-functions/functions-bindings-azure-sql-trigger and
  * https://github.com/Azure/azure-functions-sql-extension/blob/main/src/TriggerBinding/SqlChange.cs

@@ -3,7 +3,7 @@ import { isBinary, requiredInput, textOf, propertyOf } from '../../host/function
 import type { TriggerEvent, TriggerType } from '../../registry.ts'
 import { CALLED_VIA_HOST } from '../http.ts'
 import { propertyValues, topLevelProperties, withProperties } from '../message-properties.ts'
-import { cosmosDb, mySql, sql } from './documents.ts'
+import { mySql, sql } from './documents.ts'
 import { activity, entity, orchestration } from './durable.ts'
 import { eventHub, kafka, rabbitMq, serviceBus, signalR } from './messaging.ts'
 import type { OnCallKind } from './on-call-kind.ts'
@@ -11,11 +11,11 @@ import { SAMPLE_MESSAGE } from './sample.ts'
 
 const KINDS: readonly OnCallKind[] = [
   ...[serviceBus, eventHub, kafka, rabbitMq, signalR],
-  ...[cosmosDb, sql, mySql],
+  ...[sql, mySql],
   ...[activity, orchestration, entity],
 ]
 // Kinds with https://learn.microsoft.com/azure/azure-functions/functions-bindings-error-pages#retry-policies
-const WITH_RETRY = ['eventhubtrigger', 'kafkatrigger', 'cosmosdbtrigger']
+const WITH_RETRY = ['eventhubtrigger', 'kafkatrigger']
 
 /** A type that nobody here knows: the function gets the data as it is. */
 function unknownKind(type: string): OnCallKind {
