@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { CosmosClient } from '@azure/cosmos'
 import { cosmosConnectionString } from 'testkit/cosmos'
 import { UnreadableRecordError } from '../../src/orders/errors.ts'
@@ -35,13 +35,9 @@ const failure = (status: number, headers: Readonly<Record<string, string>> = {})
 
 const DEFINITION = json(200, { id: 'orders', _rid: 'r', partitionKey: { paths: ['/id'], kind: 'Hash' } })
 
-beforeAll(async () => {
-  server = await startScriptedStorage()
-})
-
-afterAll(() => server.close())
-
 beforeEach(async () => {
+  // One for each test: the client library may still send something that a test has not waited for.
+  server = await startScriptedStorage()
   responses = []
   sent = []
   container = DEFINITION
@@ -58,8 +54,9 @@ beforeEach(async () => {
   records = cosmosOrderRecords(client)
 })
 
-afterEach(() => {
+afterEach(async () => {
   client.dispose()
+  await server.close()
 })
 
 const lines = () => sent.map(({ method, path }) => `${method} ${path}`)

@@ -9,6 +9,8 @@ export interface FinalState {
   readonly records: ReadonlyMap<string, StoredOrder>
   /** Texts of the messages on the poison queues. */
   readonly poison: readonly string[]
+  /** Texts of the events about orders, if the app sends any. */
+  readonly events?: readonly string[]
   /** Messages still on the queues of orders. */
   readonly waiting: number
   /** The app's response to a GET of each order. */

@@ -36,6 +36,12 @@ export function soakRows(options: SoakOptions, result: SoakResult): Rows {
     ['processed', audit.processed],
     ['on the poison queue instead, after the last delivery', audit.exhausted],
     ['files, their lines, refused', `${audit.files}, ${audit.fileLines}, ${audit.fileLinesRefused}`],
+    ...(options.store === 'cosmos'
+      ? [
+          ['orders with the event that they were processed', audit.events] as const,
+          ['events again', audit.eventDuplicates] as const,
+        ]
+      : []),
     ['conflicts (409)', audit.conflicts],
     ['poison expected', audit.poisonExpected],
     [

@@ -5,6 +5,7 @@ import { QUEUES_SETTING } from '../../../src/storage/names.ts'
 import type { OrderStore } from '../../../src/storage/orderStore.ts'
 import { audit, type Audit } from './audit.ts'
 import { createBacklog } from './backlog.ts'
+import { collectEvents } from './collectEvents.ts'
 import { createChaos, type Disruptions } from './chaos.ts'
 import type { FinalState } from './evidence.ts'
 import type { FaultKind } from 'testkit/faultProxy'
@@ -153,7 +154,12 @@ export async function soak(
     watcher.compare(records)
     const responses = await readAll(http, idsOf(ledger, records), over, onProgress)
     const poison = await reader.takePoison()
-    const final: FinalState = { records, poison: poison.texts, waiting, responses }
+    const events =
+      store === 'cosmos' ? await collectEvents(reader, records, over, options.drainLimitMs) : undefined
+    const final: FinalState = {
+      ...{ records, poison: poison.texts, waiting, responses },
+      ...(events !== undefined && { events }),
+    }
     return {
       audit: audit({
         ledger,

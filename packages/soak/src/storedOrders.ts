@@ -1,7 +1,13 @@
 import { CosmosClient } from '@azure/cosmos'
 import { TableClient, type TableEntityResult } from '@azure/data-tables'
-import { QueueServiceClient } from '@azure/storage-queue'
-import { COSMOS_DATABASE, ORDERS_CONTAINER, ORDERS_QUEUE, ORDERS_TABLE } from '../../../src/storage/names.ts'
+import { QueueServiceClient, type DequeuedMessageItem } from '@azure/storage-queue'
+import {
+  COSMOS_DATABASE,
+  EVENTS_QUEUE,
+  ORDERS_CONTAINER,
+  ORDERS_QUEUE,
+  ORDERS_TABLE,
+} from '../../../src/storage/names.ts'
 import { ownQueues } from '../../../src/storage/ownQueues.ts'
 import { contentFields, parseRecord } from '../../../src/orders/order.ts'
 import { fromColumns } from '../../../src/storage/columns.ts'
@@ -35,6 +41,8 @@ export interface StorageReader {
   waiting(): Promise<number>
   /** Removes all messages from the poison queues. Returns their texts, and how many of them have an expiry. */
   takePoison(): Promise<{ readonly texts: readonly string[]; readonly expiring: number }>
+  /** Removes all events about orders from their queue. Returns their texts. */
+  takeEvents(): Promise<readonly string[]>
 }
 
 const PAGE_SIZE = 1000
@@ -120,20 +128,30 @@ function reader(page: ReadPage, queues: QueueServiceClient): StorageReader {
       const texts: string[] = []
       let expiring = 0
       for (const name of (await ownQueues(queues, LISTING_MS)).poison) {
-        const poison = queues.getQueueClient(name)
-        if (!(await poison.exists())) continue
-        for (;;) {
-          const { receivedMessageItems: some } = await poison.receiveMessages({ numberOfMessages: 32 })
-          if (some.length === 0) break
-          for (const { messageId, popReceipt, messageText, expiresOn } of some) {
-            texts.push(messageText)
-            if (expiresOn.getTime() - Date.now() <= SEVEN_DAYS_MS) expiring++
-            await poison.deleteMessage(messageId, popReceipt)
-          }
+        for (const { messageText, expiresOn } of await takeAll(queues, name)) {
+          texts.push(messageText)
+          if (expiresOn.getTime() - Date.now() <= SEVEN_DAYS_MS) expiring++
         }
       }
       return { texts, expiring }
     },
+    async takeEvents() {
+      const messages = await takeAll(queues, EVENTS_QUEUE)
+      return messages.map(({ messageText }) => Buffer.from(messageText, 'base64').toString())
+    },
+  }
+}
+
+/** Receives and deletes what is on a queue; nothing if there is no such queue. */
+async function takeAll(queues: QueueServiceClient, name: string): Promise<readonly DequeuedMessageItem[]> {
+  const queue = queues.getQueueClient(name)
+  const taken: DequeuedMessageItem[] = []
+  if (!(await queue.exists())) return taken
+  for (;;) {
+    const { receivedMessageItems: some } = await queue.receiveMessages({ numberOfMessages: 32 })
+    if (some.length === 0) return taken
+    taken.push(...some)
+    for (const { messageId, popReceipt } of some) await queue.deleteMessage(messageId, popReceipt)
   }
 }
 

@@ -12,6 +12,8 @@ export const VIOLATIONS = [
   'unexpected poison',
   'poisoned too early',
   'left on the queue',
+  'events missing',
+  'untrue events',
 ] as const
 export type Violation = (typeof VIOLATIONS)[number]
 

@@ -72,6 +72,8 @@ interface Run {
   readonly deliveries: Map<string, number>
   readonly processedWrites: Map<string, number>
   waiting: number
+  /** The events about orders, where the app sends some. */
+  events: Record<string, unknown>[] | undefined
 }
 
 const BAD = Buffer.from('no order').toString('base64')
@@ -100,6 +102,7 @@ function cleanRun(): Run {
     deliveries: new Map([[acceptedText('exhausted', content), 10]]),
     processedWrites: new Map(),
     waiting: 0,
+    events: undefined,
   }
 }
 
@@ -111,6 +114,7 @@ function evidence(run: Run): Evidence {
       records,
       poison,
       waiting,
+      ...(run.events !== undefined && { events: run.events.map((one) => JSON.stringify(one)) }),
       responses: new Map(
         [...records].map(([id, record]) => [id, { status: 200, body: record.json, retryAfter: undefined }]),
       ),
@@ -128,10 +132,31 @@ function evidence(run: Run): Evidence {
   }
 }
 
+/** The event that a record stands for. */
+function event(record: string): Record<string, unknown> {
+  const data = JSON.parse(record) as { readonly id: string; readonly status: string }
+  return { id: `${data.id}:${data.status}`, type: `orders.${data.status}`, subject: data.id, data }
+}
+
+/** Gives the run every event that its records stand for, the one of an order that was accepted first included. */
+function eventsOf(run: Run): Record<string, unknown>[] {
+  run.records.set('pushed', { ...processed('pushed'), acceptedAt: AT })
+  run.events = [accepted('pushed'), ...run.records.values()].map((record) => event(record.json))
+  return run.events
+}
+
 function violationsOf(run: Run): readonly Violation[] {
   const { violations } = audit(evidence(run))
   return VIOLATIONS.filter((violation) => violations.get(violation)?.length !== 0)
 }
+
+it('reports nothing about a run with every event, and counts those that were sent again', () => {
+  const run = cleanRun()
+  eventsOf(run).push(event(processedJson('sync')))
+  const result = audit(evidence(run))
+  expect(isClean(result)).toBe(true)
+  expect(result).toMatchObject({ events: 5, eventDuplicates: 1 })
+})
 
 it('reports nothing about a run in which everything was right', () => {
   const result = audit(evidence(cleanRun()))
@@ -265,6 +290,27 @@ const CASES: Readonly<Record<Violation, readonly [Case, ...Case[]]>> = {
       'a valid message that had deliveries left',
       ({ deliveries }) => deliveries.set(acceptedText('exhausted', content), 9),
     ],
+  ],
+  'events missing': [
+    ['a processed order without an event', (run) => eventsOf(run).pop()],
+    ['no events at all', (run) => eventsOf(run).splice(0)],
+  ],
+  'untrue events': [
+    ['of an order that there is not', (run) => eventsOf(run).push(event(processedJson('none')))],
+    [
+      'with another time than the record',
+      (run) => eventsOf(run).push(event(processedJson('sync').replace(AT, '2026-01-02T12:00:01.000Z'))),
+    ],
+    [
+      'of another type',
+      (run) => eventsOf(run).push({ ...event(processedJson('sync')), type: 'orders.accepted' }),
+    ],
+    ['with another id', (run) => eventsOf(run).push({ ...event(processedJson('sync')), id: 'sync' })],
+    [
+      'that an order was accepted, which never was',
+      (run) => eventsOf(run).push(event(accepted('sync').json)),
+    ],
+    ['without data', (run) => eventsOf(run).push({ ...event(processedJson('sync')), data: null })],
   ],
   'left on the queue': [['a message that is still waiting', (run) => (run.waiting = 1)]],
 }

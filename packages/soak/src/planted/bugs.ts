@@ -270,4 +270,47 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
     options: { files: 0.9, orders: 400, kills: 6 },
   },
+  {
+    name: 'the event of an order is sent before its record is written',
+    violation: 'untrue events',
+    edits: [
+      {
+        file: 'src/storage/cosmos.ts',
+        text: `    create: (record) =>
+      write((abortSignal) =>`,
+        by: `    create: async (record) => {
+      const [{ orderEvent }, { storageOrderEvents }] = await Promise.all([
+        import('../orders/events.ts'),
+        import('./orderEvents.ts'),
+      ])
+      const events = await storageOrderEvents(process.env)
+      await events.send(orderEvent(record)).catch(() => undefined)
+      return write((abortSignal) =>`,
+      },
+      {
+        file: 'src/storage/cosmos.ts',
+        text: `          await container.items.create(record, { abortSignal })
+        }),
+      ),`,
+        by: `          await container.items.create(record, { abortSignal })
+        }),
+      )
+    },`,
+      },
+    ],
+    options: { store: 'cosmos', duplicates: 0.9 },
+  },
+  {
+    name: 'the lease on the changes advances before their events are sent',
+    violation: 'events missing',
+    edits: [
+      {
+        file: 'src/functions/orderChanged.ts',
+        text: 'const outcome = await sendEvents(items, await events())',
+        by: `const outcome = { events: 0, unreadable: [] as { id: string; message: string }[] }
+      void events().then((to) => sendEvents(items, to)).catch(() => undefined)`,
+      },
+    ],
+    options: { store: 'cosmos', faults: 0.4 },
+  },
 ]

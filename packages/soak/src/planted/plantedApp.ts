@@ -4,6 +4,8 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
+import { STORE_SETTING } from '../../../../src/storage/names.ts'
+import type { OrderStore } from '../../../../src/storage/orderStore.ts'
 import type { Edit } from './bugs.ts'
 
 const ROOT = path.join(import.meta.dirname, '../../../..')
@@ -27,9 +29,13 @@ export interface PlantedApp {
 /**
  * Builds a copy of the app in which the texts are replaced.
  *
+ * @param store where the copy can have its records
  * @throws Error if a file does not hold a text exactly once, or the copy cannot be built
  */
-export async function buildPlanted(edits: readonly Edit[]): Promise<PlantedApp> {
+export async function buildPlanted(
+  edits: readonly Edit[],
+  store: OrderStore = 'tables',
+): Promise<PlantedApp> {
   const folder = await mkdtemp(path.join(tmpdir(), 'planted-bug-'))
   const remove = () => rm(folder, { recursive: true, force: true })
   try {
@@ -42,6 +48,7 @@ export async function buildPlanted(edits: readonly Edit[]): Promise<PlantedApp> 
       await writeFile(file, edited(await readFile(file, 'utf8'), edit))
     }
     const build = spawn(process.execPath, [path.join(folder, 'scripts/build.ts')], {
+      env: { ...process.env, [STORE_SETTING]: store },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     const ended = once(build, 'close')

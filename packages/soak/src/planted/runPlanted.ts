@@ -36,7 +36,7 @@ export async function* runPlanted(
   signal: AbortSignal,
 ): AsyncGenerator<PlantedResult> {
   for (const bug of PLANTED_BUGS.filter(({ name, violation }) => `${name} ${violation}`.includes(only))) {
-    const app = await buildPlanted(bug.edits)
+    const app = await buildPlanted(bug.edits, bug.options.store)
     try {
       const options = { ...SMALL_RUN, ...bug.options, seed, limitMs, app: app.folder }
       const { audit } = await soak(options, signal)
