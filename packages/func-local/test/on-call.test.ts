@@ -241,7 +241,7 @@ describe('what is said of functions on call', () => {
     )
     const all = [...functions, bind('cosmosDBTrigger', { connection: 'NONE' }, 'documents')]
     const documents =
-      "'documents' is on call only: func-local does not listen to Cosmos DB. Call by hand: func-local invoke documents"
+      "'documents' is on call only: 'NONE' is not set, so func-local does not listen to Cosmos DB. Call by hand: func-local invoke documents"
     expect(describeOnCall(all, registry, settings, directory)).toEqual([
       "'a', 'b', 'c', 'd', 'e' and 1 more are on call only: func-local does not listen to Service Bus. Call by hand: func-local invoke a",
       documents,

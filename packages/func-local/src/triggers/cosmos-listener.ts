@@ -72,9 +72,12 @@ export function createCosmosListener(options: CosmosListenerOptions): {
     while (!isStopping()) {
       try {
         const claim = await options.claim()
+        if (claim !== undefined) {
+          await deliver(claim)
+          continue
+        }
         outage.answered()
-        if (claim === undefined) await clock.sleep(options.acquireMs, stopping.signal)
-        else await deliver(claim)
+        await clock.sleep(options.acquireMs, stopping.signal)
       } catch (error) {
         await pauseAfter(error)
       }
