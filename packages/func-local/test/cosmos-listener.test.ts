@@ -19,7 +19,7 @@ interface World {
   readonly log: FakeLog
   readonly changes: string[]
   /** What the next reads of the feed throw. */
-  readonly failures: unknown[]
+  readonly failures: Error[]
   /** The batches that the function was given. */
   readonly runs: string[][]
   readonly listener: (handler?: Handler) => { start: () => void; stop: () => Promise<void> }
@@ -32,7 +32,7 @@ function world(): World {
   const leases = createFakeLeases()
   const log = createFakeLog()
   const changes: string[] = []
-  const failures: unknown[] = []
+  const failures: Error[] = []
   const runs: string[][] = []
   const listener = (handler: Handler = () => true) => {
     const owner = newOwner()
@@ -46,7 +46,8 @@ function world(): World {
         let at = Number(from ?? 0)
         return {
           next: () => {
-            if (failures.length > 0) return Promise.reject(failures.shift() as Error)
+            const failure = failures.shift()
+            if (failure !== undefined) return Promise.reject(failure)
             const items = changes.slice(at, at + MOST)
             at += items.length
             return Promise.resolve({ items, continuation: String(at) })
@@ -56,7 +57,7 @@ function world(): World {
       log,
       clock,
       run: async (items) => {
-        runs.push(items as string[])
+        runs.push([...(items as string[])])
         return await handler(items as string[])
       },
     })
@@ -160,7 +161,7 @@ describe('a listener on a container of Cosmos DB', () => {
     const listener = w.listener()
     listener.start()
     await w.clock.advance(10_000)
-    w.failures.push(...Array<unknown>(12).fill(REFUSED))
+    w.failures.push(...Array<Error>(12).fill(REFUSED))
     w.changes.push('b')
     await w.clock.advance(30_000)
     expect(w.runs).toEqual([['a'], ['b']])
@@ -191,7 +192,7 @@ describe('a listener on a container of Cosmos DB', () => {
     const w = world()
     w.changes.push('a')
     const first = w.listener(() => {
-      w.leases.failures.push(...Array<unknown>(20).fill(REFUSED))
+      w.leases.failures.push(...Array<Error>(20).fill(REFUSED))
       return true
     })
     first.start()
@@ -209,7 +210,7 @@ describe('a listener on a container of Cosmos DB', () => {
 
   test('asks an account that refuses it once a minute', async () => {
     const w = world()
-    w.failures.push(...Array<unknown>(3).fill(FORBIDDEN))
+    w.failures.push(...Array<Error>(3).fill(FORBIDDEN))
     const listener = w.listener()
     listener.start()
     await w.clock.advance(2 * 60_000 - 1)

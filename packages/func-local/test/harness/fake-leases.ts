@@ -4,7 +4,7 @@ import type { Lease, LeaseStore } from '../../src/triggers/cosmos-lease.ts'
 export interface FakeLeases extends LeaseStore {
   readonly leases: Map<string, { lease: Lease; etag: string }>
   /** What the next requests throw instead, one each. */
-  readonly failures: unknown[]
+  readonly failures: Error[]
   /** Writes whose response is lost: the write is done. */
   lostResponses: number
 }
@@ -12,7 +12,7 @@ export interface FakeLeases extends LeaseStore {
 /** Creates an empty store. */
 export function createFakeLeases(): FakeLeases {
   const leases: FakeLeases['leases'] = new Map()
-  const failures: unknown[] = []
+  const failures: Error[] = []
   let version = 0
   const write = (lease: Lease): Promise<string> => {
     const etag = `"${++version}"`
@@ -23,8 +23,10 @@ export function createFakeLeases(): FakeLeases {
     }
     return Promise.resolve(etag)
   }
-  const failing = (): Promise<never> | undefined =>
-    failures.length === 0 ? undefined : Promise.reject(failures.shift() as Error)
+  const failing = (): Promise<never> | undefined => {
+    const failure = failures.shift()
+    return failure === undefined ? undefined : Promise.reject(failure)
+  }
   const fake: FakeLeases = {
     leases,
     failures,
