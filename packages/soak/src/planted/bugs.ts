@@ -311,6 +311,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       void events().then((to) => sendEvents(items, to)).catch(() => undefined)`,
       },
     ],
-    options: { store: 'cosmos', faults: 0.4 },
+    options: { store: 'cosmos', faults: 0.6, outages: 2 },
   },
 ]
