@@ -215,10 +215,16 @@ async function answered<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** The partition is moving, or something else wrote at the same time. https://learn.microsoft.com/rest/api/cosmos-db/http-status-codes-for-cosmosdb */
+const MOVING = [410, 449]
+
 function cosmosErrorOf(error: unknown): unknown {
   if (error instanceof CosmosError || !(error instanceof Error)) return error
   const { code, body } = error as { readonly code?: unknown; readonly body?: { readonly code?: string } }
-  if (typeof code === 'number') return new CosmosError(wordsOf(error.message), code, body?.code, error)
+  if (typeof code === 'number') {
+    const status = MOVING.includes(code) ? 503 : code
+    return new CosmosError(wordsOf(error.message), status, body?.code, error)
+  }
   const refused = code === 'ECONNREFUSED' || error.message.includes('ECONNREFUSED')
   return new CosmosError(error.message, undefined, refused ? 'ECONNREFUSED' : undefined, error)
 }
