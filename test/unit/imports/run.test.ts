@@ -160,7 +160,14 @@ test('a record that cannot be read keeps no other line waiting', async () => {
       id === 'bad' ? Promise.reject(new UnreadableRecordError(id, ['status'])) : read(id),
   })
   storage.table.set('good', {
-    record: { id: 'good', item: 'b', quantity: 1, status: 'processed', message: '', processedAt: '' },
+    record: {
+      id: 'good',
+      item: 'b',
+      quantity: 1,
+      status: 'processed',
+      message: '',
+      processedAt: '2026-01-01T00:00:00.000Z',
+    },
     etag: 'v1',
   })
   expect(
