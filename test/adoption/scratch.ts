@@ -62,7 +62,12 @@ const { status } = spawnSync(process.execPath, ['--experimental-vm-modules', jes
 process.exitCode = status ?? 1
 `,
       )
-      return run(script, '--no-cache', ...args)
+      try {
+        return await run(script, '--no-cache', ...args)
+      } finally {
+        // A test that is tried again finds the folder as it was.
+        await rm(path.join(folder, script))
+      }
     },
     async replace(file, before, by) {
       const target = path.join(folder, file)

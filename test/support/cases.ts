@@ -4,11 +4,11 @@ import fc from 'fast-check'
 export const FUZZ_CASES = Number(process.env['FUZZ_CASES'] ?? 20_000)
 
 /**
- * The number of cases of a property test that has `usual` ones when `FUZZ_CASES` does not say otherwise. Never less than 100, so
+ * The number of cases of a property test that has `usual` ones when `FUZZ_CASES` does not say otherwise. Never less than 500, so
  * that a test can still expect to have seen each kind of case.
  */
 export function casesOf(usual: number): number {
-  return Math.max(Math.min(usual, 100), Math.ceil((usual * FUZZ_CASES) / 20_000))
+  return Math.max(Math.min(usual, 500), Math.ceil((usual * FUZZ_CASES) / 20_000))
 }
 
 /**
