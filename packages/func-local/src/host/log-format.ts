@@ -25,6 +25,7 @@ const FROM_WORKER = /^(?:Function\..*\.User|Worker)$/
 
 /** Writes entries as people and Core Tools' users read them: a time stamp before every physical line. */
 export function textLines({ colours, verbose }: TextFormat, write: TextSink): LogSink {
+  const stampOf = timeStamps()
   return (record) => {
     const { category, level, plain, request, invocationId } = record
     if (plain !== undefined) {
@@ -41,13 +42,26 @@ export function textLines({ colours, verbose }: TextFormat, write: TextSink): Lo
         ? `${record.message} (Id=${invocationId})`
         : record.message
     const fromApp = category === CONSOLE || FROM_WORKER.test(category)
-    const stamp = `[${record.time.toISOString()}] `
+    const stamp = stampOf(record.time)
     const colour = colours ? COLOURS[level] : undefined
     write(
       linesOf(message, { colours, fromApp })
         .map((line) => (colour === undefined ? `${stamp}${line}\n` : `${stamp}${colour}${line}${RESET}\n`))
         .join(''),
     )
+  }
+}
+
+/** Writes the time before a line. A busy host logs several lines in a millisecond. */
+function timeStamps(): (time: Date) => string {
+  let latest: number | undefined
+  let stamp = ''
+  return (time) => {
+    if (time.getTime() !== latest) {
+      latest = time.getTime()
+      stamp = `[${time.toISOString()}] `
+    }
+    return stamp
   }
 }
 

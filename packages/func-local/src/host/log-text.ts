@@ -14,6 +14,8 @@ const NEWLINE = /\r\n|\n/
 // Unicode's bidirectional algorithm show a text in another order than it has: https://trojansource.codes
 const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E]/g
 /* eslint-enable no-control-regex */
+// Most lines: nothing in them is to be split, escaped or left out.
+const PRINTABLE = /^[ -~]*$/
 const ANSI_RESET = '\u001B[0m'
 
 // What the lines begin with by which people and tools tell what became of a function, a message or the host.
@@ -33,6 +35,7 @@ const APP_MARK = '(app) '
  * like one of the host's is marked, so that it cannot pass for it.
  */
 export function linesOf(message: string, { colours, fromApp }: LogTextOptions): string[] {
+  if (!fromApp && PRINTABLE.test(message)) return [message]
   return message
     .replace(/(?:\r?\n)+$/, '')
     .split(NEWLINE)
