@@ -46,6 +46,10 @@ param environmentName string
 @metadata({ azd: { type: 'location' } })
 param location string
 
+@description('Where the records of orders are: tables, in the storage account; cosmos, in an account of Cosmos DB of their own.')
+@allowed(['tables', 'cosmos'])
+param store string = 'tables'
+
 @description('True: storage is reachable only through private endpoints in a virtual network that the app joins.')
 param vnetEnabled bool = false
 
@@ -61,7 +65,7 @@ param vnetAppSubnetId string = ''
 @description('Resource id of a subnet for the private endpoints. To be given together with the one for the app.')
 param vnetEndpointSubnetId string = ''
 
-@description('Resource id of the resource group that has the privatelink DNS zones of blob, queue and table. Empty: zones are created.')
+@description('Resource id of the resource group that has the privatelink DNS zones of blob, queue and table, and of Cosmos DB. Empty: zones are created.')
 param privateDnsGroupId string = ''
 
 @description('Copies of the orders: LRS within a data centre, ZRS across the zones of a region that has them, GRS and GZRS in a second region too.')
@@ -83,7 +87,7 @@ param functionKeysInKeyVault bool = false
 @maxValue(1000)
 param alwaysReadyHttpInstances int = 0
 
-@description('Instances kept warm for the processor of each queue. 0: none, a queued order may wait for a cold start.')
+@description('Instances kept warm for the processor of each queue, and for orderChanged. 0: none, a queued order may wait for a cold start.')
 @minValue(0)
 @maxValue(1000)
 param alwaysReadyProcessorInstances int = 0
@@ -129,6 +133,7 @@ var names = {
   workspace: 'log-orders-${token}'
   applicationInsights: 'appi-orders-${token}'
   storageAccount: 'storders${token}'
+  cosmosAccount: 'cosmos-orders-${token}'
   keyVault: 'kv-orders-${token}'
   network: 'vnet-orders-${token}'
   plan: 'plan-orders-${token}'
@@ -136,6 +141,7 @@ var names = {
   operators: 'orders-operators'
   importsTopic: 'evgt-orders-${token}'
 }
+var cosmosAccountName = store == 'cosmos' ? names.cosmosAccount : ''
 // The subnet of network.bicep, unless one is given.
 var appSubnetId = empty(vnetAppSubnetId)
   ? resourceId(
@@ -192,7 +198,20 @@ module storage 'modules/storage.bicep' = {
     redundancy: storageRedundancy
     orderQueues: orderQueues
     hostId: names.app
+    orderEvents: store == 'cosmos'
     // A running app that is not in the network yet would lose its storage: closeStorage follows it.
+    publicNetworkAccess: !(vnetEnabled && vnetJoined)
+  }
+}
+
+module cosmos 'modules/cosmos.bicep' = if (store == 'cosmos') {
+  scope: group
+  params: {
+    name: names.cosmosAccount
+    location: location
+    tags: tags
+    zoneRedundant: contains(storageRedundancy, 'ZRS')
+    // As storage: closeCosmos follows the app.
     publicNetworkAccess: !(vnetEnabled && vnetJoined)
   }
 }
@@ -224,12 +243,13 @@ module network 'modules/network.bicep' = if (vnetEnabled) {
     location: location
     tags: tags
     storageAccountName: names.storageAccount
+    cosmosAccountName: cosmosAccountName
     addressPrefix: vnetAddressPrefix
     appSubnetId: vnetAppSubnetId
     endpointSubnetId: vnetEndpointSubnetId
     privateDnsGroupId: privateDnsGroupId
   }
-  dependsOn: [storage]
+  dependsOn: [storage, cosmos]
 }
 
 module roles 'modules/roles.bicep' = {
@@ -240,10 +260,11 @@ module roles 'modules/roles.bicep' = {
     storageAccountName: names.storageAccount
     applicationInsightsName: names.applicationInsights
     keyVaultName: functionKeysInKeyVault ? names.keyVault : ''
+    cosmosAccountName: cosmosAccountName
     orderQueues: orderQueues
     hostId: names.app
   }
-  dependsOn: [identity, deploymentIdentity, monitoring, storage, keyVault]
+  dependsOn: [identity, deploymentIdentity, monitoring, storage, keyVault, cosmos]
 }
 
 module app 'modules/app.bicep' = {
@@ -258,6 +279,7 @@ module app 'modules/app.bicep' = {
     storageAccountName: names.storageAccount
     applicationInsightsName: names.applicationInsights
     keyVaultName: functionKeysInKeyVault ? names.keyVault : ''
+    cosmosAccountName: cosmosAccountName
     subnetId: vnetEnabled ? appSubnetId : ''
     zoneRedundant: zoneRedundant
     siteUpdateStrategy: siteUpdateStrategy
@@ -283,6 +305,19 @@ module closeStorage 'modules/storage.bicep' = if (vnetEnabled && !vnetJoined) {
     redundancy: storageRedundancy
     orderQueues: orderQueues
     hostId: names.app
+    orderEvents: store == 'cosmos'
+    publicNetworkAccess: false
+  }
+  dependsOn: [app]
+}
+
+module closeCosmos 'modules/cosmos.bicep' = if (store == 'cosmos' && vnetEnabled && !vnetJoined) {
+  scope: group
+  params: {
+    name: names.cosmosAccount
+    location: location
+    tags: tags
+    zoneRedundant: contains(storageRedundancy, 'ZRS')
     publicNetworkAccess: false
   }
   dependsOn: [app]
@@ -301,11 +336,12 @@ module alerts 'modules/alerts.bicep' = {
   scope: group
   params: {
     workspaceName: names.workspace
+    cosmosAccountName: cosmosAccountName
     location: location
     tags: tags
     actionGroupName: empty(alertEmail) ? '' : names.operators
   }
-  dependsOn: [monitoring, operators]
+  dependsOn: [monitoring, operators, cosmos]
 }
 
 module availability 'modules/availability.bicep' = if (availabilityTest) {

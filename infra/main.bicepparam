@@ -6,6 +6,7 @@ import { setting } from 'settings.bicep'
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 param location = any(readEnvironmentVariable('AZURE_LOCATION'))
+param store = any(setting(readEnvironmentVariable('STORE', ''), 'tables'))
 param vnetEnabled = bool(setting(readEnvironmentVariable('VNET_ENABLED', ''), 'false'))
 param vnetJoined = bool(setting(readEnvironmentVariable('VNET_JOINED', ''), 'false'))
 param vnetAddressPrefix = setting(readEnvironmentVariable('VNET_ADDRESS_PREFIX', ''), '10.0.0.0/24')

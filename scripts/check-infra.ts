@@ -57,7 +57,7 @@ const HUB_NETWORK = `${HUB}/providers/Microsoft.Network/virtualNetworks/vnet-hub
 /** What a user sets with `azd env set` in the deployments that are compiled. */
 const DEPLOYMENTS = {
   default: {},
-  /** Every setting set; the app joined the network when it was provisioned before. */
+  /** Every setting set but the store; the app joined the network when it was provisioned before. */
   tuned: {
     VNET_ENABLED: 'true',
     VNET_JOINED: 'true',
@@ -86,6 +86,25 @@ const DEPLOYMENTS = {
     STORAGE_REDUNDANCY: '',
     MAXIMUM_INSTANCES: '',
     AVAILABILITY_TEST: 'false',
+  },
+  /** Records in Cosmos DB. */
+  cosmos: { STORE: 'cosmos' },
+  /** The same in a network that the app joined, with everything else that the store has an effect on. */
+  cosmosTuned: {
+    STORE: 'cosmos',
+    VNET_ENABLED: 'true',
+    VNET_JOINED: 'true',
+    STORAGE_REDUNDANCY: 'Standard_ZRS',
+    ALWAYS_READY_PROCESSOR_INSTANCES: '2',
+    ALERT_EMAIL: 'operators@example.com',
+  },
+  /** The same, of a running app that joins a network that is given. */
+  cosmosJoining: {
+    STORE: 'cosmos',
+    VNET_ENABLED: 'true',
+    VNET_APP_SUBNET_ID: `${HUB_NETWORK}/subnets/orders`,
+    VNET_ENDPOINT_SUBNET_ID: `${HUB_NETWORK}/subnets/endpoints`,
+    PRIVATE_DNS_GROUP_ID: HUB,
   },
 }
 

@@ -3,7 +3,7 @@ import { copyFile } from 'node:fs/promises'
 import path from 'node:path'
 import type * as FuncLocal from 'func-local/settings'
 import { settingKey } from '../src/settings.ts'
-import { STORAGE_CONNECTION } from '../src/storage/names.ts'
+import { COSMOS_CONNECTION, STORAGE_CONNECTION } from '../src/storage/names.ts'
 import { ROOT } from './build.ts'
 
 /** The settings for running locally. The file is never committed. */
@@ -52,19 +52,22 @@ export async function hostSettings(folder = ROOT, environment = process.env): Pr
 }
 
 /**
- * The settings for a tool that works on the app's storage: the host's, but a storage identity in the environment hides
- * the file's connection string. Whoever sets one wants to work on storage in Azure, not on the emulator.
+ * The settings for a tool that works on the app's storage: the host's, but an identity in the environment, for storage or for
+ * Cosmos DB, hides the file's connection string. Whoever sets one wants to work on storage in Azure, not on the emulator.
  *
  * @throws SettingsFileError
  */
 export async function storageSettings(folder = ROOT, environment = process.env): Promise<NodeJS.ProcessEnv> {
   const settings = await hostSettings(folder, environment)
   const isSet = (name: string) => (environment[name] ?? '') !== ''
-  const identity = Object.keys(environment).some(
-    (name) => isSet(name) && settingKey(name).startsWith(settingKey(`${STORAGE_CONNECTION}:`)),
-  )
-  if (!identity) return settings.environment
-  const connectionStrings = [STORAGE_CONNECTION, `ConnectionStrings:${STORAGE_CONNECTION}`].map(settingKey)
+  const connectionStrings = [STORAGE_CONNECTION, COSMOS_CONNECTION]
+    .filter((connection) =>
+      Object.keys(environment).some(
+        (name) => isSet(name) && settingKey(name).startsWith(settingKey(`${connection}:`)),
+      ),
+    )
+    .flatMap((connection) => [connection, `ConnectionStrings:${connection}`])
+    .map(settingKey)
   return Object.fromEntries(
     Object.entries(settings.environment).filter(
       ([name]) => isSet(name) || !connectionStrings.includes(settingKey(name)),

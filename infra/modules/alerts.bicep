@@ -1,4 +1,5 @@
-// Who is told what. Every rule asks the logs: docs/operations.md says what to do about each, and why not storage metrics.
+// Who is told what. Every rule about orders asks the logs: docs/operations.md says what to do about each, and why not storage
+// metrics.
 
 @description('Name of the Log Analytics workspace.')
 param workspaceName string
@@ -12,6 +13,9 @@ param tags object
 @description('Name of the action group that is told. Empty: alerts fire in the portal only.')
 param actionGroupName string
 
+@description('Name of the account of Cosmos DB. Empty: there is none.')
+param cosmosAccountName string
+
 @description('Minutes that an order may wait in the queue. Not below 11: a message whose instance died comes back after a lease of 10.')
 @minValue(11)
 param oldestOrderMinutes int = 15
@@ -24,6 +28,10 @@ param failurePercent int = 5
 @description('Responses of 503 that may be given within 15 minutes.')
 @minValue(0)
 param unavailableResponses int = 10
+
+@description('Requests to Cosmos DB that may be refused within 15 minutes because there is too much to do. The app retries each within two seconds.')
+@minValue(0)
+param throttledRequests int = 100
 
 var orders = loadTextContent('../queries/orders.kql')
 var queues = loadTextContent('../queries/queues.kql')
@@ -179,7 +187,44 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
   }
 ]
 
-// What Azure says of its own: the app, the plan, the storage account.
+resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' existing = if (!empty(cosmosAccountName)) {
+  name: empty(cosmosAccountName) ? 'none' : cosmosAccountName
+}
+
+// The log does not have it: a request that is refused and succeeds when it is repeated is no event of an order. Some are normal.
+// https://learn.microsoft.com/azure/cosmos-db/nosql/troubleshoot-request-rate-too-large
+resource throttled 'Microsoft.Insights/metricAlerts@2018-03-01' = if (!empty(cosmosAccountName)) {
+  name: 'orders-throttled'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Cosmos DB refused more than ${throttledRequests} requests within 15 minutes: too many for its request units (429).'
+    severity: 2
+    enabled: true
+    scopes: [cosmos.id]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          name: 'throttled'
+          criterionType: 'StaticThresholdCriterion'
+          metricNamespace: 'Microsoft.DocumentDB/databaseAccounts'
+          metricName: 'TotalRequests'
+          dimensions: [{ name: 'StatusCode', operator: 'Include', values: ['429'] }]
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: throttledRequests
+        }
+      ]
+    }
+    autoMitigate: true
+    actions: empty(actionGroupName) ? [] : [{ actionGroupId: operators.id }]
+  }
+}
+
+// What Azure says of its own: the app, the plan, the storage account, the account of Cosmos DB.
 // https://learn.microsoft.com/azure/service-health/resource-health-alert-arm-template-guide
 resource health 'Microsoft.Insights/activityLogAlerts@2020-10-01' = {
   name: 'orders-resource-health'

@@ -27,6 +27,9 @@ param applicationInsightsName string
 @description('Name of the key vault that has the function keys. Empty: they are in the storage account.')
 param keyVaultName string
 
+@description('Name of the account of Cosmos DB that has the records. Empty: they are in the storage account.')
+param cosmosAccountName string
+
 @description('Resource id of the subnet that the app joins. Empty: none.')
 param subnetId string
 
@@ -39,7 +42,7 @@ param siteUpdateStrategy string
 @description('Instances kept warm for the HTTP functions.')
 param alwaysReadyHttpInstances int
 
-@description('Instances kept warm for the processor of each queue.')
+@description('Instances kept warm for the processor of each queue, and for orderChanged.')
 param alwaysReadyProcessorInstances int
 
 @description('The most instances the app scales out to.')
@@ -65,7 +68,8 @@ var alwaysReady = filter(
     map(range(0, orderQueues == 1 ? 0 : orderQueues), number => {
       name: 'function:orderProcessor${number}'
       instanceCount: alwaysReadyProcessorInstances
-    })
+    }),
+    empty(cosmosAccountName) ? [] : [{ name: 'function:orderChanged', instanceCount: alwaysReadyProcessorInstances }]
   ),
   group => group.instanceCount > 0
 )
@@ -80,6 +84,10 @@ resource deploymentIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@20
 
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: applicationInsightsName
+}
+
+resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' existing = if (!empty(cosmosAccountName)) {
+  name: empty(cosmosAccountName) ? 'none' : cosmosAccountName
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
@@ -150,7 +158,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       importSettings,
       { ORDER_QUEUES: string(orderQueues) },
       telemetrySettings,
-      empty(keyVaultName) ? {} : keyVaultSettings
+      empty(keyVaultName) ? {} : keyVaultSettings,
+      empty(cosmosAccountName) ? {} : cosmosSettings
     )
   }
 }
@@ -191,6 +200,14 @@ var keyVaultSettings = {
   AzureWebJobsSecretStorageType: 'keyvault'
   AzureWebJobsSecretStorageKeyVaultUri: 'https://${keyVaultName}${environment().suffixes.keyvaultDns}'
   AzureWebJobsSecretStorageKeyVaultClientId: identity.properties.clientId
+}
+// The connection `CosmosDb`, of the host's trigger and of the app, by identity.
+// https://learn.microsoft.com/azure/azure-functions/functions-bindings-cosmosdb-v2-trigger#connections
+var cosmosSettings = {
+  ORDER_STORE: 'cosmos'
+  CosmosDb__accountEndpoint: empty(cosmosAccountName) ? '' : cosmos!.properties.documentEndpoint
+  CosmosDb__credential: 'managedidentity'
+  CosmosDb__clientId: identity.properties.clientId
 }
 
 output url string = 'https://${app.properties.defaultHostName}'

@@ -1,4 +1,4 @@
-// A virtual network, the app's own or a given one, in which storage has private addresses and no other.
+// A virtual network, the app's own or a given one, in which storage and Cosmos DB have private addresses and no other.
 
 @description('Name of the virtual network.')
 param name string
@@ -12,6 +12,9 @@ param tags object
 @description('Name of the storage account.')
 param storageAccountName string
 
+@description('Name of the account of Cosmos DB. Empty: there is none.')
+param cosmosAccountName string
+
 @description('Addresses of the network.')
 param addressPrefix string
 
@@ -24,14 +27,27 @@ param endpointSubnetId string
 @description('Resource id of the resource group with the privatelink DNS zones. Empty: zones are created.')
 param privateDnsGroupId string
 
-var services = ['blob', 'queue', 'table']
 var ownNetwork = empty(appSubnetId) || empty(endpointSubnetId)
 var ownZones = empty(privateDnsGroupId)
-var zoneNames = [for service in services: 'privatelink.${service}.${environment().suffixes.storage}']
-
-resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
-  name: storageAccountName
-}
+// What has an endpoint. `group` is what the account calls the service.
+// https://learn.microsoft.com/azure/private-link/private-endpoint-dns
+var storageServices = map(['blob', 'queue', 'table'], service => {
+  group: service
+  account: storageAccountName
+  accountId: resourceId('Microsoft.Storage/storageAccounts', storageAccountName)
+  zone: 'privatelink.${service}.${environment().suffixes.storage}'
+})
+var cosmosServices = empty(cosmosAccountName)
+  ? []
+  : [
+      {
+        group: 'Sql'
+        account: cosmosAccountName
+        accountId: resourceId('Microsoft.DocumentDB/databaseAccounts', cosmosAccountName)
+        zone: 'privatelink.documents.azure.com'
+      }
+    ]
+var services = concat(storageServices, cosmosServices)
 
 resource network 'Microsoft.Network/virtualNetworks@2025-01-01' = if (ownNetwork) {
   name: name
@@ -66,15 +82,15 @@ resource network 'Microsoft.Network/virtualNetworks@2025-01-01' = if (ownNetwork
 }
 
 resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
-  for zone in (ownZones ? zoneNames : []): {
-    name: zone
+  for service in (ownZones ? services : []): {
+    name: service.zone
     location: 'global'
     tags: tags
   }
 ]
 
 resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
-  for (zone, i) in (ownZones ? zoneNames : []): {
+  for (service, i) in (ownZones ? services : []): {
     parent: zones[i]
     name: name
     location: 'global'
@@ -88,15 +104,15 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
 
 resource privateEndpoints 'Microsoft.Network/privateEndpoints@2025-01-01' = [
   for service in services: {
-    name: 'pe-${storageAccountName}-${service}'
+    name: 'pe-${service.account}-${toLower(service.group)}'
     location: location
     tags: tags
     properties: {
       subnet: { id: ownNetwork ? network::endpoints.id : endpointSubnetId }
       privateLinkServiceConnections: [
         {
-          name: service
-          properties: { privateLinkServiceId: account.id, groupIds: [service] }
+          name: service.group
+          properties: { privateLinkServiceId: service.accountId, groupIds: [service.group] }
         }
       ]
     }
@@ -110,11 +126,11 @@ resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@202
     properties: {
       privateDnsZoneConfigs: [
         {
-          name: service
+          name: service.group
           properties: {
             privateDnsZoneId: ownZones
-              ? resourceId('Microsoft.Network/privateDnsZones', zoneNames[i])
-              : '${privateDnsGroupId}/providers/Microsoft.Network/privateDnsZones/${zoneNames[i]}'
+              ? resourceId('Microsoft.Network/privateDnsZones', service.zone)
+              : '${privateDnsGroupId}/providers/Microsoft.Network/privateDnsZones/${service.zone}'
           }
         }
       ]

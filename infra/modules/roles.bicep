@@ -18,6 +18,9 @@ param applicationInsightsName string
 @description('Name of the key vault that has the function keys. Empty: they are in the storage account.')
 param keyVaultName string
 
+@description('Name of the account of Cosmos DB that has the records. Empty: they are in the storage account.')
+param cosmosAccountName string
+
 @description('Queues that orders are spread over by their ids. 1: all orders take the queue orders.')
 param orderQueues int
 
@@ -78,6 +81,10 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
       name: 'orders-poison'
     }
 
+    resource events 'queues' existing = if (!empty(cosmosAccountName)) {
+      name: 'order-events'
+    }
+
     resource numbered 'queues' existing = [
       for name in numberedQueues(orderQueues): {
         name: name
@@ -114,6 +121,14 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = if (!empty(keyVaultName)) {
   name: empty(keyVaultName) ? 'none' : keyVaultName
+}
+
+resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' existing = if (!empty(cosmosAccountName)) {
+  name: empty(cosmosAccountName) ? 'none' : cosmosAccountName
+
+  resource dataContributor 'sqlRoleDefinitions' existing = {
+    name: '00000000-0000-0000-0000-000000000002'
+  }
 }
 
 // The trigger receives, deletes and *updates* messages (it renews the lease while an order is processed, and
@@ -274,6 +289,70 @@ resource sendImportPoison 'Microsoft.Authorization/roleAssignments@2022-04-01' =
       'Microsoft.Authorization/roleDefinitions',
       roles.storageQueueDataMessageSender
     )
+  }
+}
+
+// orderChanged sends events; it is other systems that receive them.
+resource sendEvents 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(cosmosAccountName)) {
+  scope: account::queues::events
+  name: guid(account::queues::events.id, identity.id, roles.storageQueueDataMessageSender)
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageQueueDataMessageSender
+    )
+  }
+}
+
+// Data in Cosmos DB has roles of its own, which belong to the account: whoever may create the account may define them. This one
+// can't delete, overwrite unseen (upsert) or query, which the built-in Data Contributor can.
+// https://learn.microsoft.com/azure/cosmos-db/reference-data-plane-security
+resource orderRecords 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@2025-04-15' = if (!empty(cosmosAccountName)) {
+  parent: cosmos
+  name: guid(cosmos.id, 'order-records')
+  properties: {
+    roleName: 'Order records: create, read, replace, and their changes'
+    type: 'CustomRole'
+    assignableScopes: ['${cosmos.id}/dbs/orders']
+    permissions: [
+      {
+        dataActions: [
+          // What the client libraries ask before they ask for data: regions, partition keys, partitions. Granted on the database,
+          // not on its containers, since the host's change feed processor has read the database as well:
+          // https://github.com/Azure/azure-cosmos-dotnet-v3/issues/3638 The account level would add the list of databases.
+          'Microsoft.DocumentDB/databaseAccounts/readMetadata'
+          'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/create'
+          'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/read'
+          'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/replace'
+          'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/readChangeFeed'
+        ]
+      }
+    ]
+  }
+}
+
+resource readAndWriteRecords 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = if (!empty(cosmosAccountName)) {
+  parent: cosmos
+  name: guid(cosmos.id, 'order-records', identity.id)
+  properties: {
+    principalId: identity.properties.principalId
+    roleDefinitionId: orderRecords.id
+    scope: '${cosmos.id}/dbs/orders'
+  }
+}
+
+// The host's leases, which it creates, queries, replaces and deletes. Data Contributor is the built-in role that the documentation
+// of the trigger names, here on the one container.
+// https://learn.microsoft.com/azure/azure-functions/functions-bindings-cosmosdb-v2-trigger#grant-permission-to-the-identity
+resource keepLeases 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = if (!empty(cosmosAccountName)) {
+  parent: cosmos
+  name: guid(cosmos.id, 'leases', identity.id)
+  properties: {
+    principalId: identity.properties.principalId
+    roleDefinitionId: cosmos::dataContributor.id
+    scope: '${cosmos.id}/dbs/orders/colls/leases'
   }
 }
 

@@ -19,6 +19,9 @@ param redundancy string
 @description('Queues that orders are spread over by their ids. 1: all orders take the queue orders.')
 param orderQueues int
 
+@description('True: there is a queue of the events about orders, for other systems.')
+param orderEvents bool
+
 @description('False: reachable through private endpoints only.')
 param publicNetworkAccess bool
 
@@ -88,6 +91,10 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
 
     resource poison 'queues' = {
       name: 'orders-poison'
+    }
+
+    resource events 'queues' = if (orderEvents) {
+      name: 'order-events'
     }
 
     // With a smaller number the others stay, messages and roles included: a deployment deletes nothing that it does not name, and

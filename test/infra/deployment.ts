@@ -12,10 +12,16 @@ export interface Deployment {
   readonly template: unknown
   /** Every setting at its default. */
   readonly byDefault: Snapshot
-  /** Every setting set: a virtual network that the app has joined, instances kept warm, an e-mail address for the alerts. */
+  /** Every setting set but the store: a virtual network that the app has joined, instances kept warm, an e-mail address for the alerts. */
   readonly tuned: Snapshot
   /** A running app joins a virtual network that is given. */
   readonly joining: Snapshot
+  /** Records in Cosmos DB, every other setting at its default. */
+  readonly cosmos: Snapshot
+  /** The same in a virtual network that the app has joined, with zones, warm instances and an e-mail address. */
+  readonly cosmosTuned: Snapshot
+  /** The same, of a running app that joins a virtual network that is given. */
+  readonly cosmosJoining: Snapshot
   /** Files of the project that must agree with it, by name. */
   readonly files: Record<string, string>
 }
@@ -45,6 +51,7 @@ const FILES = [
   'docs/operations.md',
   'host.json',
   'infra/main.bicepparam',
+  'infra/package/package.json',
   'infra/load-test/orders.yaml',
   'infra/load-test/locustfile.py',
   'src/functions/orderProcessor.ts',
@@ -70,6 +77,9 @@ export async function compiledDeployment(): Promise<Deployment> {
       byDefault: (await compiled('default.json')) as Snapshot,
       tuned: (await compiled('tuned.json')) as Snapshot,
       joining: (await compiled('joining.json')) as Snapshot,
+      cosmos: (await compiled('cosmos.json')) as Snapshot,
+      cosmosTuned: (await compiled('cosmosTuned.json')) as Snapshot,
+      cosmosJoining: (await compiled('cosmosJoining.json')) as Snapshot,
       files: Object.fromEntries(
         await Promise.all(FILES.map(async (name) => [name, await fileText(name)] as const)),
       ),

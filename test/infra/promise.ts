@@ -35,3 +35,13 @@ export function inDefault(change: (snapshot: Snapshot) => unknown): (deployment:
 export function inTuned(change: (snapshot: Snapshot) => unknown): (deployment: Deployment) => void {
   return ({ tuned }) => void change(tuned)
 }
+
+/** A breach of the deployment with its records in Cosmos DB. */
+export function inCosmosDb(change: (snapshot: Snapshot) => unknown): (deployment: Deployment) => void {
+  return ({ cosmos }) => void change(cosmos)
+}
+
+/** A breach of the one with its records in Cosmos DB and a virtual network. */
+export function inCosmosNetwork(change: (snapshot: Snapshot) => unknown): (deployment: Deployment) => void {
+  return ({ cosmosTuned }) => void change(cosmosTuned)
+}

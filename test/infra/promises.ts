@@ -2,6 +2,8 @@
 import { logLine } from '../../src/log.ts'
 import { storageConnection } from '../../src/storage/connection.ts'
 import {
+  COSMOS_CONNECTION,
+  EVENTS_QUEUE,
   IMPORT_REPORTS_CONTAINER,
   IMPORTS_CONTAINER,
   MOST_QUEUES,
@@ -12,6 +14,7 @@ import {
   poisonQueueOf,
   QUEUES_SETTING,
   STORAGE_CONNECTION,
+  STORE_SETTING,
 } from '../../src/storage/names.ts'
 import { orderQueueCount } from '../../src/storage/queueCount.ts'
 import { PACKAGE_FILES } from '../../scripts/package.ts'
@@ -27,30 +30,42 @@ import {
 import { DELIVERY_PROMISES } from './delivery.ts'
 import { inDefault, inFile, inTuned, same, unless, type InfraPromise } from './promise.ts'
 import { QUERY_PROMISES } from './queries.ts'
+import { COSMOS_PROMISES } from './cosmos.ts'
+import {
+  ACCOUNT,
+  appIdentity,
+  COSMOS_ACCOUNT,
+  deploymentIdentity,
+  drop,
+  ENDPOINT,
+  isClientIdOf,
+  lastOf,
+  namesOf,
+  NETWORK,
+  OPERATORS,
+  QUEUE,
+  REACHABLE,
+  remove,
+  rename,
+  ROLE,
+  SETTINGS,
+  settingsOf,
+  SITE,
+  ZONE_GROUP,
+} from './resources.ts'
 
-const ACCOUNT = 'Microsoft.Storage/storageAccounts'
 const CONTAINER = 'Microsoft.Storage/storageAccounts/blobServices/containers'
-const QUEUE = 'Microsoft.Storage/storageAccounts/queueServices/queues'
 const TABLE = 'Microsoft.Storage/storageAccounts/tableServices/tables'
-const ROLE = 'Microsoft.Authorization/roleAssignments'
-const IDENTITY = 'Microsoft.ManagedIdentity/userAssignedIdentities'
 const PLAN = 'Microsoft.Web/serverfarms'
-const SITE = 'Microsoft.Web/sites'
-const SETTINGS = 'Microsoft.Web/sites/config'
 const CREDENTIALS = 'Microsoft.Web/sites/basicPublishingCredentialsPolicies'
 const TOPIC = 'Microsoft.EventGrid/systemTopics'
 const INSIGHTS = 'Microsoft.Insights/components'
 const WORKSPACE = 'Microsoft.OperationalInsights/workspaces'
 const VAULT = 'Microsoft.KeyVault/vaults'
 const HEALTH = 'Microsoft.Insights/activityLogAlerts'
-const REACHABLE = 'Microsoft.Insights/metricAlerts'
 const WEB_TEST = 'Microsoft.Insights/webtests'
 const ALERT = 'Microsoft.Insights/scheduledQueryRules'
-const OPERATORS = 'Microsoft.Insights/actionGroups'
 const WORKBOOK = 'Microsoft.Insights/workbooks'
-const NETWORK = 'Microsoft.Network/virtualNetworks'
-const ENDPOINT = 'Microsoft.Network/privateEndpoints'
-const ZONE_GROUP = 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups'
 
 /** The roles of the app's identity: infra/modules/roles.bicep says what each is for. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles */
 const ROLES = [
@@ -72,6 +87,9 @@ const numberedRoles = (count: number) =>
     `Storage Queue Data Contributor on queues/${queue}`,
     `Storage Queue Data Message Sender on queues/${poisonQueueOf(queue)}`,
   ])
+
+/** Its role on the queue of the events about orders. */
+const SEND_EVENTS = `Storage Queue Data Message Sender on queues/${EVENTS_QUEUE}`
 
 /** Where it keeps the function keys: in the storage account, or in a key vault. */
 const KEYS_IN_STORAGE = 'Storage Blob Data Owner on containers/azure-webjobs-secrets'
@@ -116,6 +134,14 @@ const VAULT_SETTING_NAMES = [
   'AzureWebJobsSecretStorageType',
 ]
 
+/** And those of records in Cosmos DB. */
+const COSMOS_SETTING_NAMES = [
+  STORE_SETTING,
+  `${COSMOS_CONNECTION}__accountEndpoint`,
+  `${COSMOS_CONNECTION}__clientId`,
+  `${COSMOS_CONNECTION}__credential`,
+]
+
 const ALERTS = [
   'orders-failing',
   'orders-imports-failed',
@@ -128,7 +154,7 @@ const ALERTS = [
   'orders-waiting',
 ]
 
-/** The promises, each checked on the default deployment and on the one with every setting set. */
+/** The promises, each checked on the default deployment, on the one with every setting set, and on those with Cosmos DB. */
 export const PROMISES: readonly InfraPromise[] = [
   {
     says: 'no key is read: no list*() function anywhere',
@@ -180,7 +206,7 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'storage takes no shared key',
-    violations: inBoth((snapshot) => {
+    violations: inEach((snapshot) => {
       const { properties } = theOne(snapshot, ACCOUNT)
       return unless(properties.allowSharedKeyAccess === false, 'allowSharedKeyAccess')
     }),
@@ -191,7 +217,7 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'HTTPS only, TLS 1.2 or later',
-    violations: inBoth((snapshot) => {
+    violations: inEach((snapshot) => {
       const account = theOne(snapshot, ACCOUNT).properties
       const site = theOne(snapshot, SITE).properties
       return [
@@ -220,7 +246,7 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'no blob is public',
-    violations: inBoth((snapshot) => [
+    violations: inEach((snapshot) => [
       ...unless(
         theOne(snapshot, ACCOUNT).properties.allowBlobPublicAccess === false,
         'allowBlobPublicAccess',
@@ -238,13 +264,14 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'the queues and the table are those of the code, and the poison queue is the one the host knows',
-    violations: inBoth((snapshot) => [
+    violations: inEach((snapshot) => [
       ...unless(
         same(namesOf(snapshot, QUEUE), [
           ORDERS_QUEUE,
           POISON_QUEUE,
           ...numberedQueues(queueCount(snapshot)).flatMap((queue) => [queue, poisonQueueOf(queue)]),
           ...[`azure-webjobs-blobtrigger-${theOne(snapshot, SITE).name}`, 'webjobs-blobtrigger-poison'],
+          ...(inCosmos(snapshot) ? [EVENTS_QUEUE] : []),
         ]),
         'queues',
       ),
@@ -320,7 +347,7 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'the settings are those listed, and by them the host and the code reach storage as the identity',
-    violations: inBoth((snapshot) => {
+    violations: inEach((snapshot) => {
       const settings = settingsOf(snapshot)
       const identity = appIdentity(snapshot)
       const account = theOne(snapshot, ACCOUNT).name
@@ -330,6 +357,7 @@ export const PROMISES: readonly InfraPromise[] = [
           same(Object.keys(settings), [
             ...SETTING_NAMES,
             ...(ofType(snapshot, VAULT).length > 0 ? VAULT_SETTING_NAMES : []),
+            ...(inCosmos(snapshot) ? COSMOS_SETTING_NAMES : []),
           ]),
           'setting names',
         ),
@@ -391,14 +419,19 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: `the app's identity has exactly these roles: ${ROLES.join('; ')}; and one for its keys; the deployment's has one`,
-    violations: inBoth((snapshot) => {
+    violations: inEach((snapshot) => {
       const app = appIdentity(snapshot)
       const deployment = deploymentIdentity(snapshot)
       const vault = ofType(snapshot, VAULT).length > 0
       return [
         ...exactly(
           grantedTo(snapshot, app),
-          [...ROLES, ...numberedRoles(queueCount(snapshot)), vault ? KEYS_IN_VAULT : KEYS_IN_STORAGE],
+          [
+            ...ROLES,
+            ...numberedRoles(queueCount(snapshot)),
+            ...(inCosmos(snapshot) ? [SEND_EVENTS] : []),
+            vault ? KEYS_IN_VAULT : KEYS_IN_STORAGE,
+          ],
           'app',
         ),
         ...exactly(grantedTo(snapshot, deployment), DEPLOYMENT_ROLES, 'deployment'),
@@ -483,7 +516,7 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'telemetry is sent as the identity, and Application Insights and the workspace take it no other way',
-    violations: inBoth((snapshot) => {
+    violations: inEach((snapshot) => {
       const settings = settingsOf(snapshot)
       const [mode, clientId, ...more] = authenticationOf(
         settings['APPLICATIONINSIGHTS_AUTHENTICATION_STRING'],
@@ -513,7 +546,7 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'deployments are stored and published as an identity: no publish profile',
-    violations: inBoth((snapshot) => {
+    violations: inEach((snapshot) => {
       const { storage } = theOne(snapshot, SITE).properties.functionAppConfig.deployment
       return [
         ...unless(
@@ -561,7 +594,7 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'the app is Node 24 on Flex Consumption, Linux',
-    violations: inBoth((snapshot) => {
+    violations: inEach((snapshot) => {
       const plan = theOne(snapshot, PLAN)
       const site = theOne(snapshot, SITE)
       const { runtime } = site.properties.functionAppConfig
@@ -977,7 +1010,7 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'queues and tables are under the account’s key, which is fixed when the account is created',
-    violations: inBoth((snapshot) => {
+    violations: inEach((snapshot) => {
       const { services } = theOne(snapshot, ACCOUNT).properties.encryption
       return ['queue', 'table'].flatMap((service) =>
         unless(services[service]?.keyType === 'Account', service),
@@ -1050,7 +1083,7 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'azd finds the app by its tag, and deploys what .funcignore leaves, without a build in Azure',
-    violations: ({ byDefault, tuned, files }) => {
+    violations: ({ byDefault, tuned, cosmos, cosmosTuned, files }) => {
       const azureYaml = files['azure.yaml'] ?? ''
       const service = /^services:\n {2}(\w+):\n/m.exec(azureYaml)?.[1]
       const left = [...(files['.funcignore'] ?? '').matchAll(/^!\/?([^/\s*]+)/gm)].map(
@@ -1061,7 +1094,7 @@ export const PROMISES: readonly InfraPromise[] = [
           service !== undefined && theOne(byDefault, SITE)['tags']['azd-service-name'] === service,
           'service tag',
         ),
-        ...[byDefault, tuned].flatMap((snapshot) =>
+        ...[byDefault, tuned, cosmos, cosmosTuned].flatMap((snapshot) =>
           snapshot.predictedResources
             .filter(({ type }) => !NOT_TAGGED.test(type))
             .flatMap(({ id, ...resource }) =>
@@ -1094,6 +1127,7 @@ export const PROMISES: readonly InfraPromise[] = [
   },
   ...QUERY_PROMISES,
   ...DELIVERY_PROMISES,
+  ...COSMOS_PROMISES,
 ]
 
 /** The rule's one criterion. */
@@ -1103,24 +1137,6 @@ function ruleOf(snapshot: Snapshot, name: string): Json {
 
 function updatesOf(snapshot: Snapshot): unknown {
   return theOne(snapshot, SITE).properties.functionAppConfig.siteUpdateStrategy?.type
-}
-
-/** The identity that the app and the host run as. */
-function appIdentity(snapshot: Snapshot): Resource {
-  return identityCalled(snapshot, false)
-}
-
-/** The identity that the package is stored and fetched as. */
-function deploymentIdentity(snapshot: Snapshot): Resource {
-  return identityCalled(snapshot, true)
-}
-
-function identityCalled(snapshot: Snapshot, deployment: boolean): Resource {
-  const [identity, ...more] = ofType(snapshot, IDENTITY).filter(
-    ({ name }) => name.startsWith('id-orders-deploy-') === deployment,
-  )
-  if (identity === undefined || more.length > 0) throw new Error('not two identities')
-  return identity
 }
 
 /** Role and scope of each assignment to an identity: `Storage Queue Data Contributor on queues/orders`. */
@@ -1172,7 +1188,7 @@ function measurementViolations(files: Deployment['files']): string[] {
 
 /** What has no tags, or belongs to what has them. */
 const NOT_TAGGED =
-  /roleAssignments|\/(blobServices|queueServices|tableServices)|sites\/|privateDnsZoneGroups$/
+  /roleAssignments|\/(blobServices|queueServices|tableServices)|sites\/|privateDnsZoneGroups$|sqlRole|sqlDatabases/
 
 const SECRET =
   /list\w*\(|connection_?string|shared_?key|account_?key|instrumentation_?key|password|secret|sastoken/i
@@ -1181,12 +1197,19 @@ function isSecure(type: unknown): boolean {
   return /^secure/i.test(String(type))
 }
 
-/** A check of both deployments. */
-function inBoth(check: (snapshot: Snapshot) => string[]): InfraPromise['violations'] {
-  return ({ byDefault, tuned }) => [
+/** A check of every deployment in which the app is not about to join a network. */
+function inEach(check: (snapshot: Snapshot) => string[]): InfraPromise['violations'] {
+  return ({ byDefault, tuned, cosmos, cosmosTuned }) => [
     ...check(byDefault),
     ...check(tuned).map((violation) => `every setting set: ${violation}`),
+    ...check(cosmos).map((violation) => `records in Cosmos DB: ${violation}`),
+    ...check(cosmosTuned).map((violation) => `records in Cosmos DB, in a network: ${violation}`),
   ]
+}
+
+/** Whether the records are in Cosmos DB. */
+function inCosmos(snapshot: Snapshot): boolean {
+  return ofType(snapshot, COSMOS_ACCOUNT).length > 0
 }
 
 function inHostJson(change: (host: Json) => unknown): (deployment: Deployment) => void {
@@ -1201,41 +1224,9 @@ function outputsOf(template: unknown): Record<string, Json> {
   return (template as Json).outputs as Record<string, Json>
 }
 
-function lastOf(name: string): string {
-  return name.split('/').at(-1) ?? ''
-}
-
 /** The number of queues, as the code reads it from the settings. */
 function queueCount(snapshot: Snapshot): number {
   return orderQueueCount(settingsOf(snapshot))
-}
-
-function namesOf(snapshot: Snapshot, type: string): string[] {
-  return ofType(snapshot, type).map(({ name }) => lastOf(name))
-}
-
-function rename(snapshot: Snapshot, type: string, from: string, to: string): void {
-  for (const resource of ofType(snapshot, type)) if (lastOf(resource.name) === from) resource.name = to
-}
-
-function remove(snapshot: Snapshot, type: string, name: string): void {
-  const at = snapshot.predictedResources.findIndex((r) => r.type === type && lastOf(r.name) === name)
-  snapshot.predictedResources.splice(at, 1)
-}
-
-/** Takes a setting away. */
-function drop(snapshot: Snapshot, setting: string): void {
-  const { [setting]: _, ...rest } = settingsOf(snapshot)
-  theOne(snapshot, SETTINGS).properties = rest
-}
-
-function settingsOf(snapshot: Snapshot): Record<string, string> {
-  return theOne(snapshot, SETTINGS).properties as Record<string, string>
-}
-
-/** True for the expression that answers the client id of an identity. */
-function isClientIdOf(identityId: string, value: string | undefined): boolean {
-  return value !== undefined && value.includes(`${identityId}'`) && /\.clientId\]?$/.test(value)
 }
 
 /** The format of the authentication string, and what goes into it. */
