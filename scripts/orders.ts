@@ -1,21 +1,27 @@
 import { SingleBar } from 'cli-progress'
 import { storageClients } from '../src/storage/azure.ts'
+import { cosmosConnection } from '../src/storage/cosmosConnection.ts'
+import { orderStore } from '../src/storage/orderStore.ts'
 import { StorageSettingsError } from '../src/storage/settingsError.ts'
 import { exportOrders } from './orders/export.ts'
 import { restoreOrders } from './orders/restore.ts'
+import type { RecordStore } from './orders/store.ts'
+import { tableStore } from './orders/tableStore.ts'
 import { OrdersCommandError, type Work } from './orders/work.ts'
 import { StorageTroubleError } from './poison/storageCall.ts'
 import { parseCommandLine, runCommand, UsageError } from './commandLine.ts'
 import { storageSettings, SettingsFileError } from './settings.ts'
 
 const USAGE = `npm run orders -- export FILE     writes every order record to a file, a line of JSON each
-npm run orders -- restore FILE    writes the records of a file back, into an empty or a half-filled table
+npm run orders -- restore FILE    writes the records of a file back, into an empty or a half-filled store
 
-Works on the storage that the app's own settings name: local.settings.json, and the environment over it.
+Works on the store that the app's own settings name, a table or with ORDER_STORE=cosmos Cosmos DB: local.settings.json, and the
+environment over it. A file from one goes into the other.
 
   --page N    records a request (default 1000, the most that storage gives)
 
-Both can be killed and run again. "export" goes on where FILE.part ends, and renames it when it is whole. "restore" changes
+Both can be killed and run again. "export" goes on where FILE.part ends (of Cosmos DB it begins again), and renames it when it is
+whole. "restore" changes
 nothing that is there: a processed record never changes, an accepted one becomes processed if the file has it so. What it
 refuses is listed, and its exit code is then 1.`
 
@@ -46,6 +52,16 @@ function readCommandLine(): CommandLine | 'help' {
   return { command, file, pageSize }
 }
 
+/** The store that the settings name. The client library of Cosmos DB is loaded for it alone. */
+async function recordStore(settings: NodeJS.ProcessEnv): Promise<RecordStore> {
+  if (orderStore(settings) === 'tables') return tableStore((await storageClients(settings)).table)
+  const [{ cosmosClient }, { cosmosStore }] = await Promise.all([
+    import('../src/storage/cosmos.ts'),
+    import('./orders/cosmosStore.ts'),
+  ])
+  return cosmosStore(await cosmosClient(settings), cosmosConnection(settings).kind === 'connectionString')
+}
+
 async function run({ command, file, pageSize }: CommandLine): Promise<void> {
   let stopping = false
   const stop = () => {
@@ -63,7 +79,7 @@ async function run({ command, file, pageSize }: CommandLine): Promise<void> {
     : undefined
   bar?.start(0, 0)
   const work: Work = {
-    table: (await storageClients(await storageSettings())).table,
+    store: await recordStore(await storageSettings()),
     pageSize,
     stopped: () => stopping,
     progress: (records) => bar?.update(records),
@@ -73,9 +89,13 @@ async function run({ command, file, pageSize }: CommandLine): Promise<void> {
   }
   try {
     if (command === 'export') {
-      const records = await exportOrders(work, file)
+      const { written, unreadable } = await exportOrders(work, file)
       bar?.stop()
-      console.log(`${records} records in ${file}`)
+      console.log(`${written} records in ${file}`)
+      if (unreadable > 0) {
+        console.error(`${unreadable} that can't be read are not in it.`)
+        process.exitCode = 1
+      }
     } else {
       const { created, advanced, unchanged, newer, refused } = await restoreOrders(work, file)
       bar?.stop()

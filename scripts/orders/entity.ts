@@ -2,7 +2,7 @@ import type { TableEntityResult } from '@azure/data-tables'
 import * as v from 'valibot'
 import { UnreadableRecordError } from '../../src/orders/errors.ts'
 import type { OrderRecord } from '../../src/orders/order.ts'
-import { partitionKey, toRecord } from '../../src/storage/tables.ts'
+import { partitionKey, toEntity, toRecord } from '../../src/storage/tables.ts'
 
 /** Whatever a table may hold in a property: a plain value, or one with its type where JSON has none for it. */
 const propertySchema = v.union([
@@ -71,6 +71,11 @@ export function recordOf(entity: StoredEntity): OrderRecord {
     if (!(error instanceof UnreadableRecordError)) throw error
     throw new LineError(`it holds no order record: ${error.message}`)
   }
+}
+
+/** A record as an entity of the table. */
+export function entityOf(record: OrderRecord): StoredEntity {
+  return v.parse(entitySchema, toEntity(record))
 }
 
 /** Whether two entities are the same, property by property, in any order. */

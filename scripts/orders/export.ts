@@ -1,77 +1,58 @@
 import { open, rename, stat, type FileHandle } from 'node:fs/promises'
-import { odata, type TableClient } from '@azure/data-tables'
-import { storageCall } from '../poison/storageCall.ts'
-import { parseLine, storedEntity, type StoredEntity } from './entity.ts'
+import { parseLine, type StoredEntity } from './entity.ts'
 import { OrdersCommandError, type Work } from './work.ts'
 
+/** What an export has read. */
+export interface Exported {
+  /** Records in the file. */
+  readonly written: number
+  /** What holds no order record, and is not in it. */
+  readonly unreadable: number
+}
+
 /**
- * Writes every record to a file, a line of JSON each, in the order of the table. Killed, it goes on where the file ends: until
- * it is whole it is called `<file>.part`.
+ * Writes every record to a file, a line of JSON each, a table in its order. Killed, it goes on where the file ends, with a table;
+ * with Cosmos DB it begins again. Until it is whole the file is called `<file>.part`.
  *
- * It is no snapshot: a record that changes meanwhile is written as it is when it is read, and one that is added behind the
- * place where the export is may be missing. A record is never deleted, so none that was there at the start is.
+ * It is no snapshot. Of a table: a record that changes meanwhile is written as it is when it is read, and one that is added behind
+ * the place where the export is may be missing. Of Cosmos DB: a record that changes meanwhile may be in it twice. A record is never
+ * deleted, so none that was there at the start is missing.
  *
- * @returns how many records the file has
  * @throws OrdersCommandError | StorageTroubleError
  */
 export async function exportOrders(
-  { table, pageSize, stopped, progress }: Work,
+  { store, pageSize, stopped, progress, print }: Work,
   file: string,
-): Promise<number> {
+): Promise<Exported> {
   if ((await stat(file).catch(() => undefined)) !== undefined) {
     throw new OrdersCommandError(`${file} is there already. Name another file, or remove it.`)
   }
   const part = `${file}.part`
-  const handle = await open(part, 'a+')
+  const handle = await open(part, store.resumes ? 'a+' : 'w+')
   try {
     const { last, lines } = await wholeLines(handle)
     let written = lines
+    let unreadable = 0
     progress(written)
-    for (const filter of filtersAfter(last)) {
-      for await (const page of pages(table, filter, pageSize)) {
-        if (page.length > 0)
-          await handle.appendFile(page.map((entity) => `${JSON.stringify(entity)}\n`).join(''))
-        written += page.length
-        progress(written)
-        if (stopped()) {
-          throw new OrdersCommandError(`Stopped after ${written} records. Run it again to go on: ${part}`)
-        }
+    for await (const page of store.pages(last, pageSize)) {
+      if (page.entities.length > 0)
+        await handle.appendFile(page.entities.map((entity) => `${JSON.stringify(entity)}\n`).join(''))
+      for (const what of page.unreadable) print(what)
+      unreadable += page.unreadable.length
+      written += page.entities.length
+      progress(written)
+      if (stopped()) {
+        throw new OrdersCommandError(
+          `Stopped after ${written} records. Run it again to ${store.resumes ? 'go on' : 'begin anew'}: ${part}`,
+        )
       }
     }
     await handle.sync()
     await handle.close()
     await rename(part, file)
-    return written
+    return { written, unreadable }
   } finally {
     await handle.close()
-  }
-}
-
-/** What lies behind an entity, in the order of the table; each filter reads its own range and nothing else. */
-function filtersAfter(last: StoredEntity | undefined): readonly (string | undefined)[] {
-  if (last === undefined) return [undefined]
-  return [
-    odata`PartitionKey eq ${last.partitionKey} and RowKey gt ${last.rowKey}`,
-    odata`PartitionKey gt ${last.partitionKey}`,
-  ]
-}
-
-async function* pages(
-  table: TableClient,
-  filter: string | undefined,
-  maxPageSize: number,
-): AsyncGenerator<readonly StoredEntity[]> {
-  const iterator = table
-    .listEntities({
-      // A property keeps its type: what is restored is what was there.
-      disableTypeConversion: true,
-      ...(filter !== undefined && { queryOptions: { filter } }),
-    })
-    .byPage({ maxPageSize })
-  for (;;) {
-    const page = await storageCall('read the table orders', () => iterator.next())
-    if (page.done === true) return
-    yield page.value.map(storedEntity)
   }
 }
 

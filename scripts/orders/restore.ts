@@ -1,10 +1,9 @@
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { RestError, type TableClient } from '@azure/data-tables'
 import { sameContent, type OrderRecord } from '../../src/orders/order.ts'
 import { byteLines } from '../byteLines.ts'
-import { storageCall } from '../poison/storageCall.ts'
-import { LineError, parseLine, recordOf, sameEntity, storedEntity, type StoredEntity } from './entity.ts'
+import { LineError, parseLine, recordOf, type StoredEntity } from './entity.ts'
+import type { RecordStore } from './store.ts'
 import { OrdersCommandError, type Work } from './work.ts'
 
 /** What became of the lines of a file. */
@@ -28,15 +27,15 @@ const CONCURRENCY = 16
 const MAX_NAMED = 20
 
 /**
- * Writes the records of a file into the table, which may be missing, empty or half-filled. It keeps the app's promise: a record
+ * Writes the records of a file into the table, or into Cosmos DB, which may be missing, empty or half-filled. It keeps the app's promise: a record
  * goes absent → accepted → processed, and a processed one never changes. Run again it changes nothing, so a run that was
  * killed is simply repeated.
  *
  * @throws OrdersCommandError | StorageTroubleError
  */
 export async function restoreOrders(work: Work, file: string): Promise<Restored> {
-  const { table, stopped, progress, print } = work
-  await storageCall('make the table orders', (abortSignal) => table.createTable({ abortSignal }))
+  const { store, stopped, progress, print } = work
+  await store.prepare()
   const count = { created: 0, advanced: 0, unchanged: 0, newer: 0, refused: 0 }
   const refuse = (what: string, why: string) => {
     count.refused++
@@ -45,7 +44,7 @@ export async function restoreOrders(work: Work, file: string): Promise<Restored>
 
   let done = 0
   async function restore(entity: StoredEntity): Promise<void> {
-    const { outcome, why } = await restoreEntity(table, entity)
+    const { outcome, why } = await restoreEntity(store, entity)
     if (outcome === 'refused') refuse(`order ${entity.rowKey}`, why)
     else count[outcome]++
     progress(++done)
@@ -99,27 +98,21 @@ interface Outcome {
 const left = (outcome: keyof Restored, why = ''): Outcome => ({ outcome, why })
 
 /** Writes a record where there is none, or compares it with the one that is there. */
-async function restoreEntity(table: TableClient, entity: StoredEntity): Promise<Outcome> {
-  const created = await storageCall('write a record', (abortSignal) =>
-    table.createEntity(entity, { abortSignal }).then(() => true, unlessStatus(409)),
-  )
-  return created ? left('created') : meet(table, entity)
+async function restoreEntity(store: RecordStore, entity: StoredEntity): Promise<Outcome> {
+  return (await store.create(entity)) ? left('created') : meet(store, entity)
 }
 
 /** A record of the file meets one that is there. */
-async function meet(table: TableClient, entity: StoredEntity): Promise<Outcome> {
-  const found = await storageCall('read a record', (abortSignal) =>
-    table.getEntity(entity.partitionKey, entity.rowKey, { disableTypeConversion: true, abortSignal }),
-  )
-  const present = storedEntity(found)
-  if (sameEntity(entity, present)) return left('unchanged')
+async function meet(store: RecordStore, entity: StoredEntity): Promise<Outcome> {
+  const { entity: present, etag } = await store.read(entity)
+  if (store.same(entity, present)) return left('unchanged')
   const [wanted, there] = [recordOf(entity), recordOf(present)]
   if (!sameContent(wanted, there)) return left('refused', 'another order has this id')
   switch (there.status) {
     case 'processed':
       return overProcessed(wanted)
     case 'accepted':
-      return overAccepted(table, entity, wanted, found.etag)
+      return overAccepted(store, entity, wanted, etag)
   }
 }
 
@@ -136,7 +129,7 @@ function overProcessed(wanted: OrderRecord): Outcome {
 }
 
 async function overAccepted(
-  table: TableClient,
+  store: RecordStore,
   entity: StoredEntity,
   wanted: OrderRecord,
   etag: string,
@@ -146,19 +139,9 @@ async function overAccepted(
       // Accepted at another time: the same order waits.
       return left('unchanged')
     case 'processed': {
-      const written = await storageCall('write a record', (abortSignal) =>
-        table.updateEntity(entity, 'Replace', { etag, abortSignal }).then(() => true, unlessStatus(412)),
-      )
+      const written = await store.replace(entity, etag)
       // It changed meanwhile, or an attempt of this write whose response was lost got through.
-      return written ? left('advanced') : meet(table, entity)
+      return written ? left('advanced') : meet(store, entity)
     }
-  }
-}
-
-/** False for an error of storage with this status. */
-function unlessStatus(status: number): (error: unknown) => false {
-  return (error) => {
-    if (error instanceof RestError && error.statusCode === status) return false
-    throw error
   }
 }

@@ -1,9 +1,9 @@
-import type { TableClient } from '@azure/data-tables'
+import type { RecordStore } from './store.ts'
 
 /** What a command needs. */
 export interface Work {
-  /** The table of the order records. */
-  readonly table: TableClient
+  /** Where the order records are. */
+  readonly store: RecordStore
   /** Records a request. */
   readonly pageSize: number
   /** Whether somebody asked it to stop. */

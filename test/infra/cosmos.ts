@@ -389,7 +389,7 @@ export const COSMOS_PROMISES: readonly InfraPromise[] = [
           String(endpointOf(cosmosTuned)?.properties.subnet.id).startsWith(theOne(cosmosTuned, NETWORK).id),
           'subnet',
         ),
-        ...unless(zone !== undefined && zoneIdOf(cosmosTuned) === zone.id, 'zone'),
+        ...unless(zoneIdOf(cosmosTuned) === zone?.id, 'zone'),
         ...unless(
           ofType(cosmosTuned, `${ZONE}/virtualNetworkLinks`).some(
             ({ id, properties }) =>

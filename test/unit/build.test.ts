@@ -3,7 +3,7 @@ import path from 'node:path'
 import { afterEach, describe, expect, it, test } from '@jest/globals'
 import * as esbuild from 'esbuild'
 import { bundleOptions, releaseOptions, ROOT } from '../../scripts/build.ts'
-import { PACKAGE_FILES } from '../../scripts/package.ts'
+import { PACKAGE_FILES, storeToBuildFor } from '../../scripts/package.ts'
 
 /** Whether a folder, or what it lies in, is deployed. */
 function isDeployed(folder = ''): boolean {
@@ -70,4 +70,16 @@ describe('a release', () => {
   it('for anything else is not built', async () => {
     await expect(release('mongo')).rejects.toThrow('Set it to tables or cosmos')
   })
+})
+
+test.each([
+  [{ STORE: 'cosmos' }, 'tables', 'cosmos'],
+  [{ STORE: 'tables', ORDER_STORE: 'cosmos' }, undefined, 'cosmos'],
+  // What GitHub passes for a variable that does not exist.
+  [{ STORE: '' }, undefined, undefined],
+  [{ STORE: '' }, 'cosmos', 'cosmos'],
+  [{}, 'cosmos', 'cosmos'],
+  [{}, undefined, undefined],
+])('with %j, and %j in the azd environment, a package is built for %j', (environment, ofAzd, store) => {
+  expect(storeToBuildFor(environment, () => ofAzd)).toBe(store)
 })

@@ -62,6 +62,19 @@ describe('the settings for a tool', () => {
     expect(await storageSettings(folder, identity)).toStrictEqual(identity)
   })
 
+  it('leave out the one for Cosmos DB when the environment has an identity for it, and no other', async () => {
+    const Values = {
+      AzureWebJobsStorage: EMULATOR,
+      CosmosDb: 'AccountEndpoint=http://127.0.0.1/;AccountKey=a',
+    }
+    await writeFile(file, JSON.stringify({ IsEncrypted: false, Values }))
+    const identity = { CosmosDb__accountEndpoint: 'https://shop.documents.azure.com/' }
+    expect(await storageSettings(folder, identity)).toStrictEqual({
+      ...identity,
+      AzureWebJobsStorage: EMULATOR,
+    })
+  })
+
   it('keep a connection string of the environment, and the one of the file when the identity is empty', async () => {
     await writeFile(file, JSON.stringify({ IsEncrypted: false, Values: { AzureWebJobsStorage: EMULATOR } }))
     const both = { AzureWebJobsStorage: 'mine', AzureWebJobsStorage__accountName: 'shop' }

@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import {
+  ChangeFeedStartFrom,
+  StatusCodes,
+  type ChangeFeedIteratorResponse,
+  type Container,
+  type CosmosClient,
+} from '@azure/cosmos'
+import { UnreadableRecordError } from '../../src/orders/errors.ts'
+import { parseRecord } from '../../src/orders/order.ts'
+import type { WriteResult } from '../../src/orders/ports.ts'
+import { cosmosOrderRecords, createContainer } from '../../src/storage/cosmos.ts'
+import { COSMOS_DATABASE, ORDERS_CONTAINER } from '../../src/storage/names.ts'
+import { STORAGE_CALL_MS, storageCall } from '../poison/storageCall.ts'
+import { entityOf, recordOf, type StoredEntity } from './entity.ts'
+import type { Page, RecordStore } from './store.ts'
+
+/**
+ * The container of the order records. What is in it are the fields that the app knows.
+ *
+ * @param mayCreate whether containers can be created: not by an identity, in whose account they are
+ */
+export function cosmosStore(client: CosmosClient, mayCreate: boolean): RecordStore {
+  const records = cosmosOrderRecords(client, STORAGE_CALL_MS)
+  const container = client.database(COSMOS_DATABASE).container(ORDERS_CONTAINER)
+  return {
+    // There is no order in it to go on by.
+    resumes: false,
+    prepare: async () => {
+      if (mayCreate) {
+        await storageCall('make the container orders', (abortSignal) => createContainer(client, abortSignal))
+      }
+    },
+    pages: (_after, pageSize) => pagesOf(container, pageSize),
+    create: (entity) =>
+      storageCall('write a record', async () =>
+        writtenUnless(StatusCodes.Conflict, await records.create(recordOf(entity))),
+      ),
+    read: ({ rowKey }) =>
+      storageCall('read a record', async () => {
+        const found = await records.read(rowKey)
+        if (found === undefined) throw new Error(`order ${rowKey} was there and is not`)
+        return { entity: entityOf(found.record), etag: found.etag }
+      }),
+    replace: (entity, etag) =>
+      storageCall('write a record', async () =>
+        writtenUnless(StatusCodes.PreconditionFailed, await records.replace(recordOf(entity), etag)),
+      ),
+    same: (a, b) => isDeepStrictEqual(recordOf(a), recordOf(b)),
+  }
+}
+
+/**
+ * The change feed from its beginning: each record as it is, and once more if it changes meanwhile, so that none is missing which
+ * was acknowledged before the end.
+ */
+async function* pagesOf(container: Container, maxItemCount: number): AsyncGenerator<Page> {
+  let continuation: string | undefined
+  for (;;) {
+    const page = await storageCall('read the container orders', (signal) =>
+      nextPage(container, maxItemCount, continuation, signal),
+    )
+    if (page.statusCode === StatusCodes.NotModified) return
+    continuation = page.continuationToken
+    yield readable(page.result)
+  }
+}
+
+/** One request, and again when Cosmos DB has too much to do, after the time that it asks for. */
+async function nextPage(
+  container: Container,
+  maxItemCount: number,
+  continuation: string | undefined,
+  signal: AbortSignal,
+): Promise<ChangeFeedIteratorResponse<unknown[]>> {
+  const changeFeedStartFrom =
+    continuation === undefined
+      ? ChangeFeedStartFrom.Beginning()
+      : ChangeFeedStartFrom.Continuation(continuation)
+  for (;;) {
+    try {
+      return (await container.items
+        .getChangeFeedIterator<unknown>({ maxItemCount, changeFeedStartFrom })
+        .readNext()) as ChangeFeedIteratorResponse<unknown[]>
+    } catch (error) {
+      const { code, retryAfterInMs = 0 } = error as {
+        readonly code?: unknown
+        readonly retryAfterInMs?: number
+      }
+      if (code !== StatusCodes.TooManyRequests) throw error
+      await delay(Math.max(retryAfterInMs, 50), undefined, { signal })
+    }
+  }
+}
+
+function readable(items: readonly unknown[]): Page {
+  const entities: StoredEntity[] = []
+  const unreadable: string[] = []
+  for (const item of items) {
+    const fields = item as Readonly<Record<string, unknown>>
+    try {
+      entities.push(entityOf(parseRecord(String(fields['id']), { ...fields })))
+    } catch (error) {
+      if (!(error instanceof UnreadableRecordError)) throw error
+      unreadable.push(error.message)
+    }
+  }
+  return { entities, unreadable }
+}
+
+/** False when the write was refused with this status. */
+function writtenUnless(status: number, result: WriteResult): boolean {
+  if (result.written) return true
+  if ((result.cause as { readonly code?: unknown }).code === status) return false
+  throw result.cause
+}
