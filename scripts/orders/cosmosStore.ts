@@ -80,9 +80,10 @@ async function nextPage(
       : ChangeFeedStartFrom.Continuation(continuation)
   for (;;) {
     try {
-      return (await container.items
+      return await container.items
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- as the library's documentation does
         .getChangeFeedIterator<unknown>({ maxItemCount, changeFeedStartFrom })
-        .readNext()) as ChangeFeedIteratorResponse<unknown[]>
+        .readNext()
     } catch (error) {
       const { code, retryAfterInMs = 0 } = error as {
         readonly code?: unknown

@@ -121,7 +121,7 @@ async function inCosmos(): Promise<readonly unknown[]> {
 const byId = (records: readonly Record<string, unknown>[]) =>
   records.toSorted((a, b) => (String(a['id']) < String(b['id']) ? -1 : 1))
 
-const expected = (records: readonly OrderRecord[]) => byId(records as unknown as Record<string, unknown>[])
+const expected = (records: readonly OrderRecord[]) => byId(records)
 
 async function lines(records: readonly OrderRecord[]): Promise<void> {
   await writeFile(file, records.map((record) => `${JSON.stringify(toEntity(record))}\n`).join(''))
