@@ -1,4 +1,3 @@
- 
 import { ofType, theOne, type Resource, type Snapshot } from './deployment.ts'
 
 /** The types of what several promises are about. */
