@@ -1,11 +1,12 @@
 import { isObject, type JsonObject } from '../config/json-file.ts'
-import { requiredInput, requiredText, textOf } from '../host/function.ts'
+import { requiredText, textOf } from '../host/function.ts'
 import { argumentTexts, contextEvent } from '../mcp/context-event.ts'
 import { fieldOf, isSet, objectIn, objectsIn, present, textField } from '../mcp/declaration.ts'
 import { readMcpOptions } from '../mcp/options.ts'
 import type { McpCaller, McpPrompt } from '../mcp/primitive.ts'
 import type { TriggerEvent, TriggerType } from '../registry.ts'
 import { callOf } from './mcp-hand-data.ts'
+import { callContext, mcpListener } from './mcp-listener.ts'
 
 /**
  * The MCP prompt trigger, fired by `prompts/get`:
@@ -39,29 +40,12 @@ export const mcpPromptTrigger: TriggerType = {
       hasResultSchema: isSet(trigger, 'useResultSchema'),
       options: readMcpOptions(services.hostConfig),
       instanceId: services.instanceId,
-      event: (given, caller) =>
-        promptEvent(
-          present({
-            name,
-            arguments: given,
-            sessionid: caller.sessionId,
-            clientinfo: caller.clientInfo,
-            transport: caller.transport,
-          }),
-          caller,
-        ),
+      event: (given, caller) => promptEvent(callContext(name, given, caller), caller),
     }
-    return {
-      start: () => undefined,
-      stop: () => Promise.resolve(),
-      adminEvent: (input) => byHand(Buffer.from(requiredInput(input))),
-      byHand: {
-        kind: 'event',
-        sample: () => JSON.stringify(Object.fromEntries(declared.map((one) => [one.name, 'sample']))),
-        event: byHand,
-      },
-      mcp: prompt,
-    }
+    return mcpListener(prompt, {
+      sample: () => Object.fromEntries(declared.map((one) => [one.name, 'sample'])),
+      event: byHand,
+    })
   },
 }
 

@@ -1,11 +1,12 @@
 import { isObject, type JsonObject } from '../config/json-file.ts'
-import { BindingError, propertyOf, requiredInput, requiredText, textOf } from '../host/function.ts'
+import { BindingError, propertyOf, requiredText, textOf } from '../host/function.ts'
 import { contextEvent } from '../mcp/context-event.ts'
 import { objectIn, present } from '../mcp/declaration.ts'
 import { readMcpOptions } from '../mcp/options.ts'
 import type { McpCaller, McpResource } from '../mcp/primitive.ts'
 import { readResourceUri } from '../mcp/uri-template.ts'
 import type { TriggerEvent, TriggerType } from '../registry.ts'
+import { mcpListener } from './mcp-listener.ts'
 import { jsonOf } from './on-call/hand-data.ts'
 
 /**
@@ -72,12 +73,6 @@ export const mcpResourceTrigger: TriggerType = {
           caller,
         ),
     }
-    return {
-      start: () => undefined,
-      stop: () => Promise.resolve(),
-      adminEvent: (input) => byHand(Buffer.from(requiredInput(input))),
-      byHand: { kind: 'event', sample: () => JSON.stringify({ uri }), event: byHand },
-      mcp: resource,
-    }
+    return mcpListener(resource, { sample: () => ({ uri }), event: byHand })
   },
 }

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from '../config/json-file.ts'
-import { BindingError, requiredInput, requiredText, textOf } from '../host/function.ts'
+import { BindingError, requiredText, textOf } from '../host/function.ts'
 import { argumentTexts, contextEvent } from '../mcp/context-event.ts'
 import { isSet, objectIn, objectsIn, present } from '../mcp/declaration.ts'
 import { inputSchema, toolProperties, type ToolProperty } from '../mcp/input-schema.ts'
@@ -7,6 +7,7 @@ import { readMcpOptions } from '../mcp/options.ts'
 import type { McpCaller, McpTool } from '../mcp/primitive.ts'
 import type { TriggerEvent, TriggerType } from '../registry.ts'
 import { callOf } from './mcp-hand-data.ts'
+import { callContext, mcpListener } from './mcp-listener.ts'
 
 /**
  * The MCP tool trigger, fired by `tools/call`:
@@ -36,25 +37,9 @@ export const mcpToolTrigger: TriggerType = {
       hasResultSchema: isSet(trigger, 'useResultSchema'),
       options: readMcpOptions(services.hostConfig),
       instanceId: services.instanceId,
-      event: (given, caller) =>
-        toolEvent(
-          present({
-            name,
-            arguments: given,
-            sessionid: caller.sessionId,
-            clientinfo: caller.clientInfo,
-            transport: caller.transport,
-          }),
-          caller,
-        ),
+      event: (given, caller) => toolEvent(callContext(name, given, caller), caller),
     }
-    return {
-      start: () => undefined,
-      stop: () => Promise.resolve(),
-      adminEvent: (input) => byHand(Buffer.from(requiredInput(input))),
-      byHand: { kind: 'event', sample: () => JSON.stringify(sample(properties)), event: byHand },
-      mcp: tool,
-    }
+    return mcpListener(tool, { sample: () => sample(properties), event: byHand })
   },
 }
 
