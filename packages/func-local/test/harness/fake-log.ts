@@ -1,4 +1,4 @@
-import { REQUESTS, type Log, type LogSubject } from '../../src/host/log.ts'
+import type { Log, LogSubject } from '../../src/host/log.ts'
 
 /** A log that keeps its lines: `warning Queue 'x' …`. */
 export interface FakeLog extends Log {
@@ -19,8 +19,8 @@ export function createFakeLog(): FakeLog {
   return {
     lines,
     requests,
-    write: (category, level, message, about) => {
-      if (category === REQUESTS) requests.push({ line: message, about })
+    write: (_category, level, message, about) => {
+      if (about?.request !== undefined) requests.push({ line: message, about })
       else at(level)(message)
     },
     info: at('information'),
