@@ -122,8 +122,11 @@ app.http('fail', { handler: () => { throw new Error('it fails') } })
     host = await startHost(app.directory, { args })
     await host.fetch('/admin/func-local/console/queues')
     await host.fetch('/Admin/Func-Local/Console/invocation?id=1')
+    await host.fetch('/admin/func-local/consoles')
     await host.fetch('/admin/functions')
     await host.printed(/\] GET \/admin\/functions 200 \d+ ms\n/)
+    // Not the console's.
+    expect(host.output()).toMatch(/\] GET \/admin\/func-local\/consoles 404 \d+ ms\n/)
     const shown = host.output().match(/GET \/admin\/func-local\/console\/\w+ \d+/gi) ?? []
     expect(shown).toHaveLength(args.length > 0 ? 2 : 0)
   })

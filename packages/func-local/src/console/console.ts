@@ -8,7 +8,7 @@ import type { ShownGeneration } from './app-state.ts'
 import type { ConsoleEndpoint } from './endpoint.ts'
 import { createHostRecord } from './host-record.ts'
 import { createInvocationRing } from './invocation-ring.ts'
-import { CONSOLE_PATH } from './messages.ts'
+import { isConsolePath } from './messages.ts'
 import type { QueueConfiguration } from './queues.ts'
 
 /** What the console shows and does comes from here. */
@@ -66,8 +66,7 @@ export function createConsole(options: ConsoleOptions): HostConsole {
 }
 
 function isForConsole({ method, headers }: IncomingMessage, path: string): boolean {
-  const known = path.toLowerCase().replace(/\/$/, '')
-  if (known === CONSOLE_PATH || known.startsWith(`${CONSOLE_PATH}/`)) return true
+  if (isConsolePath(path)) return true
   // What asks for HTML is a browser; curl and the like take anything.
   return (
     path === '/' && (method === 'GET' || method === 'HEAD') && /\btext\/html\b/i.test(headers.accept ?? '')

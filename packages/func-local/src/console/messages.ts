@@ -6,6 +6,12 @@
 /** Where the page finds the host; {@link INVOKE_PATH} of the admin API is what calls a function. */
 export const CONSOLE_PATH = '/admin/func-local/console'
 
+/** Whether a path is the console's own. */
+export function isConsolePath(path: string): boolean {
+  const known = path.toLowerCase()
+  return known === CONSOLE_PATH || known.startsWith(`${CONSOLE_PATH}/`)
+}
+
 /** The state of the app: the event `app` of the stream. */
 export interface AppState {
   /** The app's folder, without symbolic links. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { CONSOLE_PATH } from '../console/messages.ts'
+import { isConsolePath } from '../console/messages.ts'
 import { REQUESTS, type Log } from '../host/log.ts'
 
 /** Which function served a request, as far as one did. */
@@ -27,7 +27,7 @@ export function logRequest(
     const aborted = !response.writableFinished
     const milliseconds = Math.round(performance.now() - started)
     const outcome = [status, ...(aborted ? ['aborted'] : [])].join(' ').trim()
-    const category = path.toLowerCase().startsWith(CONSOLE_PATH) ? CONSOLE_REQUESTS : REQUESTS
+    const category = isConsolePath(path) ? CONSOLE_REQUESTS : REQUESTS
     log.write(category, 'information', `${method} ${path} ${outcome} ${milliseconds} ms`, {
       ...servedBy,
       request: { method, path, status, milliseconds, aborted },
