@@ -1,28 +1,53 @@
-import { blobBinding } from './bindings/blob.ts'
-import { capturedBinding } from './bindings/captured.ts'
-import { durableClientBinding, orchestrationClientBinding } from './bindings/durable-client.ts'
 import { queueBinding } from './bindings/queue.ts'
-import { tableBinding } from './bindings/table.ts'
-import { createRegistry, type Registry } from './registry.ts'
-import { blobTrigger } from './triggers/blob.ts'
-import { cosmosTrigger } from './triggers/cosmos.ts'
-import { eventGridTrigger } from './triggers/event-grid.ts'
+import { createExtensions, type Extensions } from './registry.ts'
 import { httpTrigger } from './triggers/http.ts'
-import { mcpPromptTrigger } from './triggers/mcp-prompt.ts'
-import { mcpResourceTrigger } from './triggers/mcp-resource.ts'
-import { mcpToolTrigger } from './triggers/mcp-tool.ts'
-import { onCallTrigger } from './triggers/on-call/on-call.ts'
 import { queueTrigger } from './triggers/queue.ts'
-import { timerTrigger } from './triggers/timer.ts'
-import { warmupTrigger } from './triggers/warmup.ts'
 
-/** Every trigger and binding this host has; a new one is named here and nowhere else. */
-export const registry: Registry = createRegistry(
+/**
+ * Every trigger and binding this host has; a new one is named here and nowhere else. HTTP and queues, which nearly every app
+ * has, come with the host; the others are chunks of their own, so that no start pays for what its app does not have.
+ */
+export const extensions: Extensions = createExtensions(
   [
-    ...[httpTrigger, queueTrigger, blobTrigger, timerTrigger, warmupTrigger, eventGridTrigger, cosmosTrigger],
-    ...[mcpToolTrigger, mcpResourceTrigger, mcpPromptTrigger],
+    httpTrigger,
+    queueTrigger,
+    { type: 'blobTrigger', load: async () => (await import('./triggers/blob.ts')).blobTrigger },
+    { type: 'timerTrigger', load: async () => (await import('./triggers/timer.ts')).timerTrigger },
+    { type: 'warmupTrigger', load: async () => (await import('./triggers/warmup.ts')).warmupTrigger },
+    {
+      type: 'eventGridTrigger',
+      load: async () => (await import('./triggers/event-grid.ts')).eventGridTrigger,
+    },
+    { type: 'cosmosDBTrigger', load: async () => (await import('./triggers/cosmos.ts')).cosmosTrigger },
+    { type: 'mcpToolTrigger', load: async () => (await import('./triggers/mcp-tool.ts')).mcpToolTrigger },
+    {
+      type: 'mcpResourceTrigger',
+      load: async () => (await import('./triggers/mcp-resource.ts')).mcpResourceTrigger,
+    },
+    {
+      type: 'mcpPromptTrigger',
+      load: async () => (await import('./triggers/mcp-prompt.ts')).mcpPromptTrigger,
+    },
   ],
-  [queueBinding, blobBinding, tableBinding, durableClientBinding, orchestrationClientBinding],
+  [
+    queueBinding,
+    { type: 'blob', load: async () => (await import('./bindings/blob.ts')).blobBinding },
+    { type: 'table', load: async () => (await import('./bindings/table.ts')).tableBinding },
+    {
+      type: 'durableClient',
+      load: async () => (await import('./bindings/durable-client.ts')).durableClientBinding,
+    },
+    {
+      type: 'orchestrationClient',
+      load: async () => (await import('./bindings/durable-client.ts')).orchestrationClientBinding,
+    },
+  ],
   // A type that is not listed has no service here: the function is on call only, its output is captured.
-  { trigger: onCallTrigger, binding: capturedBinding },
+  async () => {
+    const [{ onCallTrigger }, { capturedBinding }] = await Promise.all([
+      import('./triggers/on-call/on-call.ts'),
+      import('./bindings/captured.ts'),
+    ])
+    return { trigger: onCallTrigger, binding: capturedBinding }
+  },
 )

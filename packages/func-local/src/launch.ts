@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { UsageError } from './arguments.ts'
 import { readConfiguration, type Configuration } from './config/configuration.ts'
 import { ConfigurationError } from './config/json-file.ts'
-import { registry } from './extensions.ts'
+import { extensions } from './extensions.ts'
 import { startHost, type RunningHost } from './host/host.ts'
 import type { Log } from './host/log.ts'
 import { secretsOf } from './host/secrets.ts'
@@ -92,7 +92,7 @@ export async function launch(
     interactive: options.interactive,
     setTimeZone: options.setTimeZone,
     log,
-    registry,
+    extensions,
     listens: options.listens,
     console: options.console,
     stopping: options.stopping,

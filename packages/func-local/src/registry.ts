@@ -222,10 +222,65 @@ export interface BindingType {
   readonly isCaptured?: true
 }
 
-/** The kinds of triggers and bindings this host has. */
+/** A kind of trigger or binding whose code is loaded only for apps that have it. */
+export interface Loadable<Kind> {
+  readonly type: string
+  readonly load: () => Promise<Kind>
+}
+
+/** The kinds of triggers and bindings this host has, before they are loaded. */
+export interface Extensions {
+  /** The types that are listed. */
+  readonly types: readonly string[]
+  /** Loads what an app whose bindings have these types needs. */
+  readonly load: (types: readonly string[]) => Promise<Registry>
+}
+
+/** The kinds of triggers and bindings that an app needs. */
 export interface Registry {
   readonly trigger: (type: string) => TriggerType
   readonly binding: (type: string) => BindingType
+}
+
+/** Extensions of which a few are there from the start; `otherwise` loads what there is for a type that is not listed. */
+export function createExtensions(
+  triggers: readonly (TriggerType | Loadable<TriggerType>)[],
+  bindings: readonly (BindingType | Loadable<BindingType>)[],
+  otherwise: () => Promise<Registry>,
+): Extensions {
+  const types = [...triggers, ...bindings].map(({ type }) => type)
+  return {
+    types,
+    load: async (wanted) => {
+      const names = new Set(wanted.map((type) => type.toLowerCase()))
+      const chosen = <Kind extends object>(
+        kinds: readonly ((Kind & { readonly type: string }) | Loadable<Kind>)[],
+      ): Promise<Kind[]> =>
+        Promise.all(
+          kinds
+            .filter(({ type }) => names.has(type.toLowerCase()))
+            .map(async (kind) => ('load' in kind ? await kind.load() : kind)),
+        )
+      const listed = new Set(types.map((type) => type.toLowerCase()))
+      const others = [...names].filter((name) => !listed.has(name))
+      return createRegistry(
+        ...(await Promise.all([
+          chosen(triggers),
+          chosen(bindings),
+          others.length > 0 ? otherwise() : NOTHING_ELSE,
+        ])),
+      )
+    },
+  }
+}
+
+const NOTHING_ELSE: Registry = {
+  trigger: (type) => {
+    throw new Error(`The trigger type '${type}' is not loaded.`)
+  },
+  binding: (type) => {
+    throw new Error(`The binding type '${type}' is not loaded.`)
+  },
 }
 
 /** Makes a registry; types are case-insensitive, and `otherwise` has what there is for a type that is not listed. */

@@ -21,8 +21,8 @@ describe('the folder that main points into', () => {
     ['../other/src/*.js', undefined],
     ['{src,lib}/*.js', undefined],
     ['*/index.js', undefined],
-  ])('%s: %s', (main, folder) => {
-    expect(topFolder(main)).toBe(folder)
+  ])('%s: %s', async (main, folder) => {
+    expect(await topFolder(main)).toBe(folder)
   })
 })
 

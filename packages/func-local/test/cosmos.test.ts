@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { registry } from '../src/extensions.ts'
+import { registry } from './harness/registry.ts'
 import { findCosmosConnection } from '../src/storage/cosmos-connection.ts'
 import { settingsOf } from '../src/config/settings.ts'
 import { fakeFunction, fakeServices, fakeTriggerContext } from './harness/services.ts'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { readConfiguration } from '../src/config/configuration.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
-import { registry } from '../src/extensions.ts'
+import { extensions } from '../src/extensions.ts'
 import { startHost, type HostOptions, type RunningHost } from '../src/host/host.ts'
 import { AppLoadError } from '../src/host/worker-process.ts'
 import { StoppedError } from '../src/host/app-runner.ts'
@@ -107,7 +107,7 @@ describe('a host in this process', () => {
         else process.env['TZ'] = name
       },
       log,
-      registry,
+      extensions,
       listens: true,
       stopping: new AbortController().signal,
       ...changes,

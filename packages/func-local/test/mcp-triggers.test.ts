@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { BindingError } from '../src/host/function.ts'
-import { registry } from '../src/extensions.ts'
+import { registry } from './harness/registry.ts'
 import { readResourceUri } from '../src/mcp/uri-template.ts'
 import { shownHeaders } from '../src/mcp/headers.ts'
 import type { McpCaller, McpPrimitive } from '../src/mcp/primitive.ts'

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { FSWatcher, watch as watchFiles } from 'chokidar'
-import { isDynamicPattern } from 'tinyglobby'
 import type { WatchOptions } from '../config/host-options.ts'
 
 /** Watches the app's files. */
@@ -19,6 +18,12 @@ const CONFIGURATION = ['host.json', 'local.settings.json', '.env', 'package.json
 // mostly data, and a handler that writes some beside its code must not reload the app.
 // https://github.com/Azure/azure-functions-nodejs-worker/blob/v3.x/worker.config.json
 const CODE = /\.(?:[cm]?js|[cm]?ts|node|wasm)$/
+
+/** What is watched: `main` of `package.json`, and what `host.json` says. */
+interface Subject {
+  readonly main: string
+  readonly options: WatchOptions
+}
 
 /** Which paths, relative to the app, reload it. */
 export interface WatchRules {
@@ -40,15 +45,15 @@ export function watchApp(
   chokidar: () => Promise<{ readonly watch: typeof watchFiles }> = () => import('chokidar'),
 ): AppWatcher {
   let timer: NodeJS.Timeout | undefined
-  let rules: WatchRules = { top: topFolder(mainOf(appDirectory)), options: initial }
+  let subject: Subject = { main: mainOf(appDirectory), options: initial }
   let failed = false
   let open = start()
 
   return {
     update: (options) => {
-      const next: WatchRules = { top: topFolder(mainOf(appDirectory)), options }
-      if (JSON.stringify(next) === JSON.stringify(rules)) return
-      rules = next
+      const next: Subject = { main: mainOf(appDirectory), options }
+      if (JSON.stringify(next) === JSON.stringify(subject)) return
+      subject = next
       const previous = open
       open = start()
       void close(previous)
@@ -60,10 +65,11 @@ export function watchApp(
   }
 
   async function start(): Promise<FSWatcher | undefined> {
-    if (!rules.options.enabled) return undefined
-    const current = rules
+    const { main, options } = subject
+    if (!options.enabled) return undefined
     const since = Date.now()
-    const { watch } = await chokidar()
+    const [{ watch }, top] = await Promise.all([chokidar(), topFolder(main)])
+    const rules: WatchRules = { top, options }
     const watcher: FSWatcher = watch(appDirectory, {
       // What changes before everything is watched is seen by its time.
       ignoreInitial: false,
@@ -71,7 +77,7 @@ export function watchApp(
       // A broken link or a folder without permission is not a reason to end the host.
       ignorePermissionErrors: true,
       ignored: (file, stats) =>
-        !isWatched(path.relative(appDirectory, file), stats?.isFile() === true, current),
+        !isWatched(path.relative(appDirectory, file), stats?.isFile() === true, rules),
     })
     let ready = false
     watcher.once('ready', () => (ready = true))
@@ -107,11 +113,13 @@ export function isWatched(relative: string, isFile: boolean, { top, options }: W
 }
 
 /** The first folder of a `main` pattern; `undefined` when `main` is at the app's root. */
-export function topFolder(main: string): string | undefined {
+export async function topFolder(main: string): Promise<string | undefined> {
   const parts = main.replace(/^\.\//, '').split('/')
   const [first] = parts
-  if (parts.length < 2 || first === undefined || first === '..' || isDynamicPattern(first)) return undefined
-  return first
+  if (parts.length < 2 || first === undefined || first === '..') return undefined
+  // A start does not wait for what only the watcher needs.
+  const { isDynamicPattern } = await import('tinyglobby')
+  return isDynamicPattern(first) ? undefined : first
 }
 
 function mainOf(appDirectory: string): string {

@@ -62,6 +62,14 @@ export function defineFunction(metadata: FunctionMetadata): FunctionDefinition {
   }
 }
 
+/** The types of bindings that functions have, except the responses of HTTP functions, which come with the trigger. */
+export function bindingTypes(functions: readonly FunctionMetadata[]): string[] {
+  return functions
+    .flatMap(({ bindings }) => Object.values(bindings))
+    .filter((binding) => !isHttpOutput(binding))
+    .map(({ type = '' }) => type)
+}
+
 function named(name: string, binding: BindingInfo): NamedBinding {
   if (binding.type === undefined || binding.type === '')
     throw new BindingError(`Its binding '${name}' has no type.`)
@@ -96,8 +104,8 @@ export function propertyOf(binding: NamedBinding, property: string): unknown {
 }
 
 /** Whether an output is the response of an HTTP function. */
-export function isHttpOutput({ type, direction }: NamedBinding): boolean {
-  return type.toLowerCase() === 'http' && direction === 'out'
+export function isHttpOutput({ type, direction }: BindingInfo): boolean {
+  return type?.toLowerCase() === 'http' && direction === 'out'
 }
 
 /** Whether the app asked for this binding's data as bytes (`dataType: 'binary'`). */

@@ -10,11 +10,12 @@ import type { Keys } from '../http/keys.ts'
 import { createLoopback } from '../http/loopback.ts'
 import { openHttpServer } from '../http/server.ts'
 import type { LogEntry } from '../protocol.ts'
-import type { Registry, Services } from '../registry.ts'
+import type { Extensions, Services } from '../registry.ts'
 import { createByHandCaller, type ByHandCaller } from './invoke-by-hand.ts'
 import { createInvocationFeed, type InvocationFeed } from './invocation-feed.ts'
 import { createAppRunner, StoppedError } from './app-runner.ts'
 import { watchApp, type AppWatcher } from './app-watcher.ts'
+import { bindingTypes } from './function.ts'
 import { printFunctions, whyNoFunctions } from './function-list.ts'
 import { createGeneration, type FunctionNames, type Generation } from './generation.ts'
 import type { Log } from './log.ts'
@@ -51,7 +52,7 @@ export interface HostOptions {
   /** Sets the time zone of this process, where it belongs to the host alone; `undefined` is the machine's own. */
   readonly setTimeZone: (name: string | undefined) => void
   readonly log: Log
-  readonly registry: Registry
+  readonly extensions: Extensions
   /** Whether events make functions run; else they run only when they are called. */
   readonly listens: boolean
   /** Whether browsers of this machine get the console at `/`; default: the plain page. */
@@ -271,7 +272,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     try {
       const generation = createGeneration(
         worker,
-        options.registry,
+        await options.extensions.load(bindingTypes(worker.functions)),
         services,
         hostOptions,
         {
