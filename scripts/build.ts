@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import * as esbuild from 'esbuild'
-import { orderStore } from '../src/storage/orderStore.ts'
+import { orderStore, type OrderStore } from '../src/storage/orderStore.ts'
 
 /** The project's root folder. */
 export const ROOT = path.join(import.meta.dirname, '..')
@@ -10,8 +10,15 @@ export const ROOT = path.join(import.meta.dirname, '..')
 /** Where `npm start` runs the app. `dist/` holds what is deployed, and never a development build. */
 export const DEVELOPMENT_FOLDER = path.join(ROOT, '.build')
 
-/** What becomes of `src/`: one bundle, with what is loaded later in chunks of its own. */
-export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOptions {
+/**
+ * What becomes of `src/`: one bundle, with what is loaded later in chunks of its own.
+ *
+ * @param store that a release has the client library of
+ */
+export function bundleOptions(
+  kind: 'development' | 'release',
+  store: OrderStore = orderStore(process.env),
+): esbuild.BuildOptions {
   return {
     absWorkingDir: ROOT,
     entryPoints: ['src/main.ts'],
@@ -36,7 +43,7 @@ export function bundleOptions(kind: 'development' | 'release'): esbuild.BuildOpt
     define: {
       ...commitDefinition(process.env['ORDERS_COMMIT']),
       // Its client library is a quarter of the package: it is in those that are built for it, and in every development build.
-      ...(kind === 'release' && { ORDERS_WITH_COSMOS: String(orderStore(process.env) === 'cosmos') }),
+      ...(kind === 'release' && { ORDERS_WITH_COSMOS: String(store === 'cosmos') }),
     },
     // CommonJS packages in the bundle ask for Node's modules, and the library for the one above, by require().
     banner: {
@@ -64,8 +71,10 @@ function commitDefinition(commit: string | undefined): Record<string, string> {
  * with what both need in chunks that the first file imports, a cold start takes 4 ms longer (docs/performance.md, "What was
  * tried").
  */
-export function releaseOptions(): readonly [first: esbuild.BuildOptions, later: esbuild.BuildOptions] {
-  const options = bundleOptions('release')
+export function releaseOptions(
+  store?: OrderStore,
+): readonly [first: esbuild.BuildOptions, later: esbuild.BuildOptions] {
+  const options = bundleOptions('release', store)
   return [
     { ...options, splitting: false, plugins: [leaveOut, firstFile] },
     {

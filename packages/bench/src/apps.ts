@@ -5,6 +5,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import * as esbuild from 'esbuild'
 import { releaseOptions, ROOT } from '../../../scripts/build.ts'
+import type { OrderStore } from '../../../src/storage/orderStore.ts'
 
 const COPY_ATTEMPTS = 20
 const COPY_PAUSE_MS = 500
@@ -13,6 +14,8 @@ const COPY_PAUSE_MS = 500
 export interface Apps {
   /** Ours, as it is deployed. */
   readonly ours: string
+  /** Ours, as it is deployed with orders in Cosmos DB. */
+  readonly cosmos: string
   /** Ours, without loading anything before it is needed. */
   readonly withoutWarmUp: string
   /** `app.http` with one handler that does nothing, bundled the same way. */
@@ -33,18 +36,19 @@ export interface Apps {
 export async function buildApps(folder: string): Promise<Apps> {
   const building = [
     bundled(path.join(folder, 'ours')),
-    bundled(path.join(folder, 'without-warm-up'), undefined, [withoutWarmUp]),
-    bundled(path.join(folder, 'empty'), 'packages/bench/src/apps/empty.ts'),
-    bundled(path.join(folder, 'answers'), 'packages/bench/src/apps/answers.ts'),
-    bundled(path.join(folder, 'memory'), 'packages/bench/src/apps/memory.ts'),
+    bundled(path.join(folder, 'cosmos'), { store: 'cosmos' }),
+    bundled(path.join(folder, 'without-warm-up'), { plugins: [withoutWarmUp] }),
+    bundled(path.join(folder, 'empty'), { entryPoint: 'packages/bench/src/apps/empty.ts' }),
+    bundled(path.join(folder, 'answers'), { entryPoint: 'packages/bench/src/apps/answers.ts' }),
+    bundled(path.join(folder, 'memory'), { entryPoint: 'packages/bench/src/apps/memory.ts' }),
     compiled(path.join(folder, 'unbundled')),
     copyHost(path.join(folder, 'func-local')),
   ] as const
   // When one has failed the others have ended, too: the folder can be removed.
   await Promise.allSettled(building)
-  const [ours, cold, empty, answers, memory, unbundled, host] = await Promise.all(building)
+  const [ours, cosmos, cold, empty, answers, memory, unbundled, host] = await Promise.all(building)
   const worker = path.join(folder, 'func-local/dist/worker.js')
-  return { ours, withoutWarmUp: cold, empty, answers, memory, unbundled, host, worker }
+  return { ours, cosmos, withoutWarmUp: cold, empty, answers, memory, unbundled, host, worker }
 }
 
 /**
@@ -71,10 +75,17 @@ export async function copyHost(folder: string): Promise<string> {
 /** Bundles an entry point as a release’s first file is, and puts beside it what is deployed with it. */
 async function bundled(
   folder: string,
-  entryPoint?: string,
-  plugins: readonly esbuild.Plugin[] = [],
+  {
+    entryPoint,
+    plugins = [],
+    store = 'tables',
+  }: {
+    readonly entryPoint?: string
+    readonly plugins?: readonly esbuild.Plugin[]
+    readonly store?: OrderStore
+  } = {},
 ): Promise<string> {
-  const [first, later] = releaseOptions().map((options) => ({
+  const [first, later] = releaseOptions(store).map((options) => ({
     ...options,
     plugins: [...plugins, ...(options.plugins ?? [])],
     outdir: path.join(folder, 'dist'),

@@ -10,6 +10,8 @@ import { spawnHost } from 'testkit/hostProcess'
 const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 30_000
 const RETRY_MS = 5
+/** Linux counts processor time for programs in hundredths of a second. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+const MS_PER_TICK = 10
 
 /** A host that runs an app, alone in its process group. Its output goes to a file, so that it never waits for a reader. */
 export interface BenchHost {
@@ -20,6 +22,8 @@ export interface BenchHost {
   readonly residentBytes: () => Promise<number>
   /** The most that it was since the process started, in bytes. */
   readonly peakBytes: () => Promise<number>
+  /** Milliseconds of processor time that this process has had, of all its threads, to the next 10. */
+  readonly cpuMs: () => Promise<number>
   /** Suspends the host and its worker, by signal. */
   readonly pause: () => void
   readonly resume: () => void
@@ -107,6 +111,13 @@ export async function startBenchHost(options: {
     firstResponseMs,
     residentBytes: memory('VmRSS'),
     peakBytes: memory('VmHWM'),
+    cpuMs: async () => {
+      const worker = await workerOf(pid)
+      const stat = await readFile(`/proc/${worker ?? pid}/stat`, 'utf8')
+      // The name, the second field, may have spaces; utime and stime are the 14th and 15th.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK
+    },
     pause: () => {
       signalGroup('SIGSTOP')
     },

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { ORDER_STORES, type OrderStore } from '../../../src/storage/orderStore.ts'
 import type { Section } from './section.ts'
 
 /** The command line's options. */
@@ -21,8 +22,11 @@ const DEFAULT_PAIRS = 15
 const DEFAULT_LONGEST = 50_000
 const DEFAULT_LINES = 1_000_000
 
+/** Sections for each store: those of the default, and those that compare another one with it. */
+export type SectionsByStore = Readonly<Record<OrderStore, readonly Section[]>>
+
 /** The help text. */
-export function usage(sections: readonly Section[]): string {
+export function usage({ tables, cosmos }: SectionsByStore): string {
   return [
     'npm run bench -- [options]',
     '',
@@ -31,10 +35,18 @@ export function usage(sections: readonly Section[]): string {
     `  --pairs ${DEFAULT_PAIRS}      pairs of measurements (fewer show only whether it runs)`,
     `  --longest ${DEFAULT_LONGEST} the longest queue that f drains (it takes ten minutes)`,
     `  --lines ${DEFAULT_LINES} the longest file that i imports, in lines (it takes half an hour)`,
+    '  --store tables  where orders are: tables, or cosmos: Cosmos DB compared with tables, both on their emulators',
     '  --json          the figures as JSON, without the table',
     '',
-    ...sections.map(({ letter, title }) => `  ${letter}  ${title}`),
+    ...tables.map(titleLine),
+    '',
+    'With --store cosmos, orders in Cosmos DB / in tables:',
+    ...cosmos.map(titleLine),
   ].join('\n')
+}
+
+function titleLine({ letter, title }: Section): string {
+  return `  ${letter}  ${title}`
 }
 
 /**
@@ -42,7 +54,7 @@ export function usage(sections: readonly Section[]): string {
  *
  * @throws BenchArgumentError
  */
-export function readOptions(args: readonly string[], sections: readonly Section[]): BenchOptions | 'help' {
+export function readOptions(args: readonly string[], sections: SectionsByStore): BenchOptions | 'help' {
   let values
   try {
     values = parseArgs({
@@ -52,6 +64,7 @@ export function readOptions(args: readonly string[], sections: readonly Section[
         pairs: { type: 'string', default: String(DEFAULT_PAIRS) },
         longest: { type: 'string', default: String(DEFAULT_LONGEST) },
         lines: { type: 'string', default: String(DEFAULT_LINES) },
+        store: { type: 'string', default: 'tables' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -65,8 +78,11 @@ export function readOptions(args: readonly string[], sections: readonly Section[
     if (Number.isInteger(value) && value >= least) return value
     throw new BenchArgumentError(`--${option} is a whole number from ${least}, not "${values[option]}".`)
   }
+  const store = ORDER_STORES.find((name) => name === values.store)
+  if (store === undefined)
+    throw new BenchArgumentError(`--store is ${ORDER_STORES.join(' or ')}, not "${values.store}".`)
   return {
-    sections: chosen(values.only, sections),
+    sections: chosen(values.only, sections[store]),
     pairs: whole('pairs', 1),
     longest: whole('longest', 1000),
     lines: whole('lines', 1000),

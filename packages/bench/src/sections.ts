@@ -6,18 +6,22 @@ import { firstOrder } from './firstOrder.ts'
 import { importConcurrencies } from './importConcurrency.ts'
 import { imports } from './imports.ts'
 import { scaling } from './scaling.ts'
-import type { Section } from './section.ts'
+import type { SectionsByStore } from './options.ts'
+import { STORE_SECTIONS } from './stores.ts'
 import { warmHttp } from './warmHttp.ts'
 
 /** Every section, in the order in which they run. */
-export const SECTIONS: readonly Section[] = [
-  firstHello,
-  firstOrder,
-  warmHttp,
-  queueDrain,
-  footprint,
-  growth,
-  imports,
-  importConcurrencies,
-  scaling,
-]
+export const SECTIONS: SectionsByStore = {
+  tables: [
+    firstHello,
+    firstOrder,
+    warmHttp,
+    queueDrain,
+    footprint,
+    growth,
+    imports,
+    importConcurrencies,
+    scaling,
+  ],
+  cosmos: STORE_SECTIONS,
+}

@@ -105,8 +105,14 @@ export const warmHttp: Section = {
         const ours = await start(subject.ours)
         await warmUp(base, subject.base.request)
         await warmUp(ours, subject.ours.request)
-        for (const [index, load] of LOADS.entries()) {
-          measured[index]?.push(await onePair(base, ours, { ...load, subject }, signal))
+        for (const [index, { concurrency, calls }] of LOADS.entries()) {
+          measured[index]?.push(
+            await inTurns(
+              { host: ours, request: subject.ours.request, calls: calls * subject.part },
+              { host: base, request: subject.base.request, calls },
+              { concurrency, signal },
+            ),
+          )
         }
         await base.stop()
         await ours.stop()
@@ -120,20 +126,26 @@ export const warmHttp: Section = {
   },
 }
 
-/** One subject and what it is compared with, in turns. */
-async function onePair(
-  base: BenchHost,
-  ours: BenchHost,
-  { concurrency, calls, subject }: (typeof LOADS)[number] & { readonly subject: Subject },
-  signal: AbortSignal,
+/** A number of calls of a host. */
+interface HostCalls {
+  readonly host: BenchHost
+  readonly request: Buffer
+  readonly calls: number
+}
+
+/** Calls of two hosts, in turns of a few hundred milliseconds. */
+export async function inTurns(
+  ours: HostCalls,
+  base: HostCalls,
+  { concurrency, signal }: { readonly concurrency: number; readonly signal: AbortSignal },
 ): Promise<Pair<LoadResult>> {
-  const baseLoad = await openHttpLoad(base.port, concurrency)
-  const load = await openHttpLoad(ours.port, concurrency)
+  const baseLoad = await openHttpLoad(base.host.port, concurrency)
+  const load = await openHttpLoad(ours.host.port, concurrency)
   try {
     const turns = await measurePairs(
       TURNS,
-      () => load.run(Math.ceil((calls * subject.part) / TURNS), subject.ours.request),
-      () => baseLoad.run(Math.ceil(calls / TURNS), subject.base.request),
+      () => load.run(Math.ceil(ours.calls / TURNS), ours.request),
+      () => baseLoad.run(Math.ceil(base.calls / TURNS), base.request),
       { signal },
     )
     return {
@@ -146,7 +158,8 @@ async function onePair(
   }
 }
 
-async function warmUp({ port }: BenchHost, request: Buffer): Promise<void> {
+/** The calls before anything is measured. */
+export async function warmUp({ port }: BenchHost, request: Buffer): Promise<void> {
   const load = await openHttpLoad(port, WARM_UP.concurrency)
   await load.run(WARM_UP.calls, request)
   load.close()
