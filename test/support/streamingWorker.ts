@@ -2,16 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { randomUUID } from 'node:crypto'
 import { request as httpRequest, type ClientRequest, type Server } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { jest } from '@jest/globals'
-
-// What is used here of the module that only a Functions worker has; it is published without types.
-
-type Callback = (...inputs: unknown[]) => unknown
-
-interface Metadata {
-  readonly name: string
-  readonly bindings: Readonly<Record<string, Readonly<Record<string, unknown>>>>
-}
+import { fakeFunctionsCore, type Callback, type Registered } from './functionsCore.ts'
 
 interface Invocation {
   getArguments(): Promise<{ readonly context: unknown; readonly inputs: unknown[] }>
@@ -22,13 +13,6 @@ interface Invocation {
 interface ProgrammingModel {
   getCapabilities(capabilities: object): Promise<{ readonly HttpUri?: string }>
   getInvocationModel(context: object): Invocation
-}
-
-/** A function as the app registered it. */
-export interface Registered {
-  readonly name: string
-  readonly trigger: Readonly<Record<string, unknown>>
-  readonly callback: Callback
 }
 
 /** A streamed call, as the host forwards it to the worker. */
@@ -70,33 +54,15 @@ export interface StreamingWorker {
 
 /** Loads an app as a worker does. */
 export async function startStreamingWorker(loadApp: () => Promise<unknown>): Promise<StreamingWorker> {
-  const functions = new Map<string, Registered & { readonly metadata: Metadata }>()
+  const core = fakeFunctionsCore()
+  const { functions } = core
   const logged: string[] = []
-  const models: ProgrammingModel[] = []
-  jest.mock(
-    '@azure/functions-core',
-    () => ({
-      version: '4.0.0',
-      hostVersion: '4.1037.0',
-      setProgrammingModel: (set: ProgrammingModel) => {
-        models.push(set)
-      },
-      registerFunction: (metadata: Metadata, callback: Callback) => {
-        const bindings = Object.values(metadata.bindings)
-        const trigger = bindings.find(({ type }) => String(type).endsWith('Trigger')) ?? {}
-        functions.set(metadata.name, { name: metadata.name, trigger, callback, metadata })
-      },
-      registerHook: () => undefined,
-      log: () => undefined,
-    }),
-    { virtual: true },
-  )
   const servers = new Set<Server>()
   const onRequest = (message: unknown) => servers.add((message as { readonly server: Server }).server)
   subscribe('http.server.request.start', onRequest)
 
   await loadApp()
-  const [programmingModel] = models
+  const [programmingModel] = core.models as readonly ProgrammingModel[]
   if (programmingModel === undefined) throw new Error('the app registered nothing')
   const { HttpUri } = await programmingModel.getCapabilities({})
   if (HttpUri === undefined) throw new Error('HTTP streaming is off')
@@ -179,7 +145,7 @@ export async function startStreamingWorker(loadApp: () => Promise<unknown>): Pro
         server.closeAllConnections()
         await new Promise((resolve) => server.close(resolve))
       }
-      jest.unmock('@azure/functions-core')
+      core.restore()
     },
   }
 }

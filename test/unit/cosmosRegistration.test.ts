@@ -1,42 +1,17 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { fakeFunctionsCore, type FakeFunctionsCore } from '../support/functionsCore.ts'
 
 // What the app registers when its records are in Cosmos DB. Only the module that a Functions worker provides is replaced.
 
-interface Registered {
-  readonly trigger: unknown
-  readonly retry: unknown
-}
-
-const registered = new Map<string, Registered>()
+let core: FakeFunctionsCore
 const before = { ...process.env }
 
 beforeEach(() => {
-  registered.clear()
-  jest.resetModules()
-  jest.mock(
-    '@azure/functions-core',
-    () => ({
-      version: '4.0.0',
-      setProgrammingModel: () => undefined,
-      registerFunction: (metadata: {
-        name: string
-        bindings: Record<string, unknown>
-        retryOptions?: unknown
-      }) => {
-        registered.set(metadata.name, {
-          trigger: Object.values(metadata.bindings)[0],
-          retry: metadata.retryOptions,
-        })
-      },
-      registerHook: () => undefined,
-      log: () => undefined,
-    }),
-    { virtual: true },
-  )
+  core = fakeFunctionsCore()
 })
 
 afterEach(() => {
-  jest.unmock('@azure/functions-core')
+  core.restore()
   process.env = { ...before }
 })
 
@@ -50,7 +25,7 @@ const CONNECTION = 'AccountEndpoint=http://127.0.0.1:9/;AccountKey=a2V5'
 
 test('orderChanged follows the changes of the records, from the first one, and retries a batch for ever', async () => {
   await load({ ORDER_STORE: 'cosmos', CosmosDb: CONNECTION })
-  const { trigger, retry } = registered.get('orderChanged') ?? {}
+  const { trigger, metadata } = core.functions.get('orderChanged') ?? {}
   expect(trigger).toMatchObject({
     type: 'cosmosDBTrigger',
     connection: 'CosmosDb',
@@ -61,18 +36,20 @@ test('orderChanged follows the changes of the records, from the first one, and r
     startFromBeginning: true,
     maxItemsPerInvocation: 100,
   })
-  expect(retry).toMatchObject({ strategy: 'exponentialBackoff', maxRetryCount: -1 })
+  expect(metadata?.retryOptions).toMatchObject({ strategy: 'exponentialBackoff', maxRetryCount: -1 })
 })
 
 test('an identity creates no container of leases: it may not', async () => {
   await load({ ORDER_STORE: 'cosmos', CosmosDb__accountEndpoint: 'https://127.0.0.1:9/' })
-  expect(registered.get('orderChanged')?.trigger).toMatchObject({ createLeaseContainerIfNotExists: false })
+  expect(core.functions.get('orderChanged')?.trigger).toMatchObject({
+    createLeaseContainerIfNotExists: false,
+  })
 })
 
 test('with tables there is no such function', async () => {
   await load({ ORDER_STORE: 'tables', CosmosDb: CONNECTION })
-  expect(registered.has('orderProcessor')).toBe(true)
-  expect(registered.has('orderChanged')).toBe(false)
+  expect(core.functions.has('orderProcessor')).toBe(true)
+  expect(core.functions.has('orderChanged')).toBe(false)
 })
 
 test.each([

@@ -1,30 +1,17 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { fakeFunctionsCore, type FakeFunctionsCore } from '../support/functionsCore.ts'
 
 // What the app registers when orders are spread over numbered queues. Only the module that a Functions worker provides is replaced.
 
-const registered = new Map<string, unknown>()
+let core: FakeFunctionsCore
 const setting = process.env['ORDER_QUEUES']
 
 beforeEach(() => {
-  registered.clear()
-  jest.resetModules()
-  jest.mock(
-    '@azure/functions-core',
-    () => ({
-      version: '4.0.0',
-      setProgrammingModel: () => undefined,
-      registerFunction: ({ name, bindings }: { name: string; bindings: Record<string, unknown> }) => {
-        registered.set(name, Object.values(bindings)[0])
-      },
-      registerHook: () => undefined,
-      log: () => undefined,
-    }),
-    { virtual: true },
-  )
+  core = fakeFunctionsCore()
 })
 
 afterEach(() => {
-  jest.unmock('@azure/functions-core')
+  core.restore()
   if (setting === undefined) delete process.env['ORDER_QUEUES']
   else process.env['ORDER_QUEUES'] = setting
 })
@@ -33,7 +20,9 @@ test('each numbered queue has a processor, beside that of orders', async () => {
   process.env['ORDER_QUEUES'] = '3'
   const { warmedUp } = await import('../../src/main.ts')
   await warmedUp
-  const processors = [...registered].filter(([name]) => name.startsWith('orderProcessor'))
+  const processors = [...core.functions.values()]
+    .filter(({ name }) => name.startsWith('orderProcessor'))
+    .map(({ name, trigger }) => [name, trigger])
   expect(processors).toStrictEqual(
     [
       ['orderProcessor', 'orders'],

@@ -1,35 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals'
 import { HttpRequest, InvocationContext, type HttpResponse } from '@azure/functions'
+import { fakeFunctionsCore, type FakeFunctionsCore } from '../support/functionsCore.ts'
 
 // What the app registers with a Functions host, and what the host then calls. The library is the real one; only the module that
 // a Functions worker provides is replaced.
 
-interface Registered {
-  readonly name: string
-  readonly trigger: Record<string, unknown>
-  readonly handler: (input: unknown, context: InvocationContext) => Promise<unknown>
-}
-
-const registered = new Map<string, Registered>()
+let core: FakeFunctionsCore
 
 beforeAll(async () => {
-  jest.mock(
-    '@azure/functions-core',
-    () => ({
-      version: '4.0.0',
-      setProgrammingModel: () => undefined,
-      registerFunction: (
-        { name, bindings }: { name: string; bindings: Record<string, Record<string, unknown>> },
-        handler: Registered['handler'],
-      ) => {
-        const trigger = Object.values(bindings).find(({ type }) => String(type).endsWith('Trigger')) ?? {}
-        registered.set(name, { name, trigger, handler })
-      },
-      registerHook: () => undefined,
-      log: () => undefined,
-    }),
-    { virtual: true },
-  )
+  core = fakeFunctionsCore()
   await import('../../src/main.ts')
 })
 
@@ -37,7 +16,7 @@ afterAll(async () => {
   // The app loads storage by itself when it is idle: that must not outlive the test.
   const { warmedUp } = await import('../../src/main.ts')
   await warmedUp
-  jest.unmock('@azure/functions-core')
+  core.restore()
 })
 
 function call(name: string, input: unknown, metadata: Record<string, unknown> = {}) {
@@ -46,9 +25,9 @@ function call(name: string, input: unknown, metadata: Record<string, unknown> = 
     triggerMetadata: metadata,
     logHandler: () => undefined,
   })
-  const handler = registered.get(name)?.handler
-  if (handler === undefined) throw new Error(`${name} is not registered`)
-  return handler(input, context)
+  const callback = core.functions.get(name)?.callback
+  if (callback === undefined) throw new Error(`${name} is not registered`)
+  return callback(input, context)
 }
 
 test('every function is registered with its trigger and access level', () => {
@@ -60,7 +39,7 @@ test('every function is registered with its trigger and access level', () => {
       ...(route !== undefined && { route }),
     })
   expect(
-    Object.fromEntries([...registered.values()].map(({ name, trigger }) => [name, trigger])),
+    Object.fromEntries([...core.functions.values()].map(({ name, trigger }) => [name, trigger])),
   ).toStrictEqual({
     hello: http(['GET', 'HEAD'], 'anonymous'),
     order: http(['POST'], 'function'),
