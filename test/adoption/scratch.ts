@@ -35,6 +35,8 @@ export async function scratchCopy({ linked = true } = {}): Promise<ScratchCopy> 
   const built = path.join('packages', 'func-local', 'dist')
   await cp(path.join(ROOT, built), path.join(folder, built), { recursive: true })
   if (linked) await linkPackages(folder)
+  // Of the copy alone, and beside it, where no check of its files finds it.
+  const cache = `${folder}-jest`
 
   async function run(script: string, ...args: readonly string[]): Promise<Run> {
     const child = spawn(process.execPath, [path.join(folder, script), ...args], {
@@ -63,7 +65,7 @@ process.exitCode = status ?? 1
 `,
       )
       try {
-        return await run(script, '--no-cache', ...args)
+        return await run(script, '--cacheDirectory', cache, ...args)
       } finally {
         // A test that is tried again finds the folder as it was.
         await rm(path.join(folder, script))
@@ -80,7 +82,9 @@ process.exitCode = status ?? 1
       return () => writeFile(target, content)
     },
     // A link to a folder is removed as a link.
-    remove: () => rm(folder, { recursive: true, force: true }),
+    remove: async () => {
+      for (const made of [folder, cache]) await rm(made, { recursive: true, force: true })
+    },
   }
 }
 
