@@ -5,7 +5,7 @@ import { QUEUES_SETTING } from '../../../src/storage/names.ts'
 import type { OrderStore } from '../../../src/storage/orderStore.ts'
 import { audit, type Audit } from './audit.ts'
 import { createBacklog } from './backlog.ts'
-import { collectEvents } from './collectEvents.ts'
+import { createEventCollector } from './collectEvents.ts'
 import { createChaos, type Disruptions } from './chaos.ts'
 import type { FinalState } from './evidence.ts'
 import type { FaultKind } from 'testkit/faultProxy'
@@ -119,7 +119,12 @@ export async function soak(
   const watcher = createWatcher((from) => system.whileStorageRuns(() => reader.page(from)))
   const watching = new AbortController()
   const backlog = createBacklog(() => system.whileStorageRuns(() => reader.waiting()), MAX_BACKLOG)
+  const collector =
+    store === 'cosmos'
+      ? createEventCollector((tell) => system.whileStorageRuns(() => reader.takeEvents(tell)))
+      : undefined
   const watched = Promise.all([
+    ...(collector === undefined ? [] : [collector.run(watching.signal)]),
     watcher.run(watching.signal),
     backlog.run(watching.signal),
     ...(mostQueues > 1 ? [runMonitor(http, watching.signal)] : []),
@@ -154,8 +159,7 @@ export async function soak(
     watcher.compare(records)
     const responses = await readAll(http, idsOf(ledger, records), over, onProgress)
     const poison = await reader.takePoison()
-    const events =
-      store === 'cosmos' ? await collectEvents(reader, records, over, options.drainLimitMs) : undefined
+    const events = await collector?.rest(records, over, options.drainLimitMs)
     const final: FinalState = {
       ...{ records, poison: poison.texts, waiting, responses },
       ...(events !== undefined && { events }),

@@ -41,8 +41,8 @@ export interface StorageReader {
   waiting(): Promise<number>
   /** Removes all messages from the poison queues. Returns their texts, and how many of them have an expiry. */
   takePoison(): Promise<{ readonly texts: readonly string[]; readonly expiring: number }>
-  /** Removes all events about orders from their queue. Returns their texts. */
-  takeEvents(): Promise<readonly string[]>
+  /** Removes a few events about orders from their queue, after telling the text of each. Returns how many. */
+  takeEvents(tell: (text: string) => void): Promise<number>
 }
 
 const PAGE_SIZE = 1000
@@ -130,31 +130,35 @@ function reader(page: ReadPage, queues: QueueServiceClient): StorageReader {
       const texts: string[] = []
       let expiring = 0
       for (const name of (await ownQueues(queues, LISTING_MS)).poison) {
-        for (const { messageText, expiresOn } of await takeAll(queues, name)) {
+        const tell = ({ messageText, expiresOn }: DequeuedMessageItem) => {
           texts.push(messageText)
           if (expiresOn.getTime() - Date.now() <= SEVEN_DAYS_MS) expiring++
         }
+        while ((await takeSome(queues, name, tell)) > 0);
       }
       return { texts, expiring }
     },
-    async takeEvents() {
-      const messages = await takeAll(queues, EVENTS_QUEUE)
-      return messages.map(({ messageText }) => Buffer.from(messageText, 'base64').toString())
-    },
+    takeEvents: (tell) =>
+      takeSome(queues, EVENTS_QUEUE, ({ messageText }) => {
+        tell(Buffer.from(messageText, 'base64').toString())
+      }),
   }
 }
 
-/** Receives and deletes what is on a queue; nothing if there is no such queue. */
-async function takeAll(queues: QueueServiceClient, name: string): Promise<readonly DequeuedMessageItem[]> {
+/** Receives, tells and deletes a few messages, none if there is no such queue. Returns how many. */
+async function takeSome(
+  queues: QueueServiceClient,
+  name: string,
+  tell: (message: DequeuedMessageItem) => void,
+): Promise<number> {
   const queue = queues.getQueueClient(name)
-  const taken: DequeuedMessageItem[] = []
-  if (!(await queue.exists())) return taken
-  for (;;) {
-    const { receivedMessageItems: some } = await queue.receiveMessages({ numberOfMessages: 32 })
-    if (some.length === 0) return taken
-    taken.push(...some)
-    for (const { messageId, popReceipt } of some) await queue.deleteMessage(messageId, popReceipt)
+  if (!(await queue.exists())) return 0
+  const { receivedMessageItems: some } = await queue.receiveMessages({ numberOfMessages: 32 })
+  for (const message of some) {
+    tell(message)
+    await queue.deleteMessage(message.messageId, message.popReceipt)
   }
+  return some.length
 }
 
 function toStored({
