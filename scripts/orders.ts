@@ -20,10 +20,9 @@ environment over it. A file from one goes into the other.
 
   --page N    records a request (default 1000, the most that storage gives)
 
-Both can be killed and run again. "export" goes on where FILE.part ends (of Cosmos DB it begins again), and renames it when it is
-whole. "restore" changes
-nothing that is there: a processed record never changes, an accepted one becomes processed if the file has it so. What it
-refuses is listed, and its exit code is then 1.`
+Both can be killed and run again. "export" writes to FILE.STORE.part, with the address of the store; run again it goes on where
+that ends (of Cosmos DB it begins again), and renames it when it is whole. "restore" changes nothing that is there: a processed
+record never changes, an accepted one becomes processed if the file has it so. What it refuses is listed, and its exit code is then 1.`
 
 interface CommandLine {
   readonly command: 'export' | 'restore'
@@ -59,7 +58,8 @@ async function recordStore(settings: NodeJS.ProcessEnv): Promise<RecordStore> {
     import('../src/storage/cosmos.ts'),
     import('./orders/cosmosStore.ts'),
   ])
-  return cosmosStore(await cosmosClient(settings), cosmosConnection(settings).kind === 'connectionString')
+  const { endpoint, kind } = cosmosConnection(settings)
+  return cosmosStore(await cosmosClient(settings), endpoint, kind === 'connectionString')
 }
 
 async function run({ command, file, pageSize }: CommandLine): Promise<void> {
@@ -74,12 +74,13 @@ async function run({ command, file, pageSize }: CommandLine): Promise<void> {
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
 
+  const store = await recordStore(await storageSettings())
   const bar = process.stderr.isTTY
     ? new SingleBar({ format: `${command} {value} records, {duration_formatted}`, fps: 5 })
     : undefined
   bar?.start(0, 0)
   const work: Work = {
-    store: await recordStore(await storageSettings()),
+    store,
     pageSize,
     stopped: () => stopping,
     progress: (records) => bar?.update(records),

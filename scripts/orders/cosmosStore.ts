@@ -19,12 +19,14 @@ import type { Page, RecordStore } from './store.ts'
 /**
  * The container of the order records. What is in it are the fields that the app knows.
  *
+ * @param url of the account
  * @param mayCreate whether containers can be created: not by an identity, in whose account they are
  */
-export function cosmosStore(client: CosmosClient, mayCreate: boolean): RecordStore {
+export function cosmosStore(client: CosmosClient, url: string, mayCreate: boolean): RecordStore {
   const records = cosmosOrderRecords(client, STORAGE_CALL_MS)
   const container = client.database(COSMOS_DATABASE).container(ORDERS_CONTAINER)
   return {
+    url,
     // There is no order in it to go on by.
     resumes: false,
     prepare: async () => {
@@ -51,33 +53,45 @@ export function cosmosStore(client: CosmosClient, mayCreate: boolean): RecordSto
   }
 }
 
+/** When Cosmos DB does not say how long to wait. */
+const RETRY_MS = 50
+/** Clocks of one account are not this far apart. */
+const CLOCKS_MS = 10_000
+
 /**
- * The change feed from its beginning: each record as it is, and once more if it changes meanwhile, so that none is missing which
- * was acknowledged before the end.
+ * The change feed from its beginning, one range after the other: each record as it is, and once more if it changes meanwhile, so
+ * that none is missing which was acknowledged before the export began. What changed later ends a range: the feed of a container
+ * that is written to has no end.
  */
 async function* pagesOf(container: Container, maxItemCount: number): AsyncGenerator<Page> {
-  let continuation: string | undefined
-  for (;;) {
-    const page = await storageCall('read the container orders', (signal) =>
-      nextPage(container, maxItemCount, continuation, signal),
-    )
-    if (page.statusCode === StatusCodes.NotModified) return
-    continuation = page.continuationToken
-    yield readable(page.result)
+  const ranges = await storageCall('read the container orders', () => container.getFeedRanges())
+  let begun: number | undefined
+  for (const range of ranges) {
+    let from: FeedStart = ChangeFeedStartFrom.Beginning(range)
+    for (;;) {
+      const page = await storageCall('read the container orders', (signal) =>
+        nextPage(container, maxItemCount, from, signal),
+      )
+      // By the account's own clock, which has set the times of the items.
+      begun ??= Date.parse(String(page.headers['date'])) || Date.now()
+      if (page.statusCode === StatusCodes.NotModified) break
+      yield readable(page.result)
+      const end = (begun + CLOCKS_MS) / 1000
+      if (page.result.some((item) => Number((item as { readonly _ts?: unknown })._ts) > end)) break
+      from = ChangeFeedStartFrom.Continuation(page.continuationToken)
+    }
   }
 }
+
+type FeedStart = ReturnType<(typeof ChangeFeedStartFrom)['Beginning' | 'Continuation']>
 
 /** One request, and again when Cosmos DB has too much to do, after the time that it asks for. */
 async function nextPage(
   container: Container,
   maxItemCount: number,
-  continuation: string | undefined,
+  changeFeedStartFrom: FeedStart,
   signal: AbortSignal,
 ): Promise<ChangeFeedIteratorResponse<unknown[]>> {
-  const changeFeedStartFrom =
-    continuation === undefined
-      ? ChangeFeedStartFrom.Beginning()
-      : ChangeFeedStartFrom.Continuation(continuation)
   for (;;) {
     try {
       return await container.items
@@ -85,12 +99,13 @@ async function nextPage(
         .getChangeFeedIterator<unknown>({ maxItemCount, changeFeedStartFrom })
         .readNext()
     } catch (error) {
-      const { code, retryAfterInMs = 0 } = error as {
+      const { code, headers } = error as {
         readonly code?: unknown
-        readonly retryAfterInMs?: number
+        readonly headers?: Readonly<Record<string, unknown>>
       }
       if (code !== StatusCodes.TooManyRequests) throw error
-      await delay(Math.max(retryAfterInMs, 50), undefined, { signal })
+      const retryAfterMs = Number(headers?.['x-ms-retry-after-ms'])
+      await delay(retryAfterMs > 0 ? retryAfterMs : RETRY_MS, undefined, { signal })
     }
   }
 }

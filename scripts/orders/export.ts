@@ -12,11 +12,11 @@ export interface Exported {
 
 /**
  * Writes every record to a file, a line of JSON each, a table in its order. Killed, it goes on where the file ends, with a table;
- * with Cosmos DB it begins again. Until it is whole the file is called `<file>.part`.
+ * with Cosmos DB it begins again. Until it is whole the file's name says of which store it is, and ends in `.part`.
  *
  * It is no snapshot. Of a table: a record that changes meanwhile is written as it is when it is read, and one that is added behind
- * the place where the export is may be missing. Of Cosmos DB: a record that changes meanwhile may be in it twice. A record is never
- * deleted, so none that was there at the start is missing.
+ * the place where the export is may be missing. Of Cosmos DB: a record that changes meanwhile may be in it twice, and what is added
+ * behind its start may be missing. A record is never deleted, so none that was there at the start is missing.
  *
  * @throws OrdersCommandError | StorageTroubleError
  */
@@ -27,7 +27,7 @@ export async function exportOrders(
   if ((await stat(file).catch(() => undefined)) !== undefined) {
     throw new OrdersCommandError(`${file} is there already. Name another file, or remove it.`)
   }
-  const part = `${file}.part`
+  const part = `${file}.${fileNameOf(store.url)}.part`
   const handle = await open(part, store.resumes ? 'a+' : 'w+')
   try {
     const { last, lines } = await wholeLines(handle)
@@ -54,6 +54,12 @@ export async function exportOrders(
   } finally {
     await handle.close()
   }
+}
+
+/** The host and the path of an address, in characters that any file system takes. */
+function fileNameOf(url: string): string {
+  const { host, pathname } = new URL(url)
+  return `${host}${pathname}`.replaceAll(/[^a-z0-9.]+/gi, '-').replace(/-$/, '')
 }
 
 const NEWLINE = 10

@@ -2,6 +2,8 @@ import type { StoredEntity } from './entity.ts'
 
 /** Where order records are, for export and restore. Every record is a line of a file, as an entity of the table has it. */
 export interface RecordStore {
+  /** Its address: what an export that was killed has is of this store and no other. */
+  readonly url: string
   /** Whether `pages` can begin behind a record. */
   readonly resumes: boolean
   /** Makes what the records are in, unless it is there. */

@@ -6,6 +6,7 @@ import type { Page, RecordStore } from './store.ts'
 /** The table of the order records, entity by entity, with properties that the app does not know. */
 export function tableStore(table: TableClient): RecordStore {
   return {
+    url: table.url,
     resumes: true,
     prepare: () => storageCall('make the table orders', (abortSignal) => table.createTable({ abortSignal })),
     async *pages(after, pageSize) {
