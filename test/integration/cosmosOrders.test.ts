@@ -270,23 +270,6 @@ describe('in Cosmos DB', () => {
     })
   })
 
-  it('an export ends while orders come in, and has those that were there', async () => {
-    await lines(some.slice(0, 5))
-    await orders('cosmos', 'restore', file)
-    let n = 0
-    const writing = setInterval(() => {
-      void container.items.create({ ...processed(`later-${++n}`) }).catch(() => undefined)
-    }, 5)
-    try {
-      const { code } = await orders('cosmos', 'export', `${file}.2`, '--page', '1')
-      expect(code).toBe(0)
-    } finally {
-      clearInterval(writing)
-    }
-    const text = await readFile(`${file}.2`, 'utf8')
-    for (const { id } of some.slice(0, 5)) expect(text).toContain(`"${id}"`)
-  })
-
   it('a store that nobody knows is refused', async () => {
     const child = startScript('orders.ts', ['export', file], {
       connection: azurite.connectionString,
