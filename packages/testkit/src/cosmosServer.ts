@@ -59,6 +59,12 @@ function openJournal(opened: CosmosAccount): void {
 }
 
 function respond(opened: CosmosAccount, request: IncomingMessage, response: ServerResponse): void {
+  const refusal = refusalOf(request)
+  if (refusal !== undefined) {
+    request.resume()
+    send(response, ...refusal)
+    return
+  }
   const { pathname } = new URL(request.url ?? '', 'http://localhost')
   if (pathname === '/' && request.method === 'GET') {
     send(response, 200, opened.description(request.headers.host ?? 'localhost'))
@@ -86,6 +92,32 @@ function respond(opened: CosmosAccount, request: IncomingMessage, response: Serv
     respondWithChanges(changes, definition, request, response)
   } else {
     answer(request, response)
+  }
+}
+
+type Refusal = readonly [status: number, body: { readonly code: string; readonly message: string }]
+
+/**
+ * Why a request gets nothing of what is stored. Any page in a browser can send requests to this machine: one that is not from here
+ * cannot set `authorization` without asking first, and one whose name resolves to this machine sends that name. The key is public,
+ * so its signature would say no more.
+ */
+function refusalOf({ url = '', method, headers }: IncomingMessage): Refusal | undefined {
+  if (!isWellFormed(url)) return [400, { code: 'BadRequest', message: 'The address is malformed.' }]
+  const name = URL.parse(`http://${headers.host ?? ''}`)?.hostname
+  if (name === undefined || !['127.0.0.1', 'localhost', '[::1]'].includes(name))
+    return [403, { code: 'Forbidden', message: 'This emulator responds on this machine alone.' }]
+  if ((headers.authorization ?? '') === '' && !(method === 'GET' && url === '/'))
+    return [401, { code: 'Unauthorized', message: 'The request has no header authorization.' }]
+  return undefined
+}
+
+function isWellFormed(url: string): boolean {
+  try {
+    decodeURIComponent(new URL(url, 'http://localhost').pathname)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -41,6 +43,21 @@ beforeEach(async () => {
 
 const put = (...ids: readonly string[]) =>
   Promise.all(ids.map((id) => container.items.upsert({ id, kind: 'a', version: ++made })))
+
+/** Its value is not looked at. */
+const SIGNED = { authorization: 'type=master&ver=1.0&sig=a' }
+
+/** The status of a request as it is sent on the wire. */
+async function statusOf(address: string, headers: OutgoingHttpHeaders = {}): Promise<number | undefined> {
+  const sent = request({
+    ...{ host: '127.0.0.1', port: emulator.port, path: address, agent: false },
+    headers: { ...SIGNED, ...headers },
+  }).end()
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  response.resume()
+  await once(response, 'end')
+  return response.statusCode
+}
 
 interface Thing {
   readonly id: string
@@ -179,7 +196,7 @@ describe('the change feed', () => {
     const response = await fetch(
       `http://127.0.0.1:${emulator.port}${new URL(`http://h/${container.url}/docs`).pathname}`,
       {
-        headers: { 'a-im': 'Full-Fidelity Feed' },
+        headers: { ...SIGNED, 'a-im': 'Full-Fidelity Feed' },
       },
     )
     expect(response.status).toBe(400)
@@ -214,11 +231,30 @@ describe('the emulator', () => {
     const response = await fetch(`http://127.0.0.1:${emulator.port}/${missing.url}/docs`, {
       method: 'POST',
       body: '{"id":"a"}',
-      headers: { 'x-ms-documentdb-partitionkey': '["a"]' },
+      headers: { ...SIGNED, 'x-ms-documentdb-partitionkey': '["a"]' },
     })
     expect([response.status, response.headers.get('x-ms-substatus')]).toStrictEqual([404, '1003'])
     expect((await missing.item('a', 'a').read()).statusCode).toBe(404)
   })
+
+  it.each<[string, number, OutgoingHttpHeaders]>([
+    ['a client on this machine', 200, {}],
+    ['one that names it', 200, { host: 'localhost:8081' }],
+    ['one that takes its other address', 200, { host: '[::1]' }],
+    ['a page of the internet, which cannot set authorization', 401, { authorization: '' }],
+    ['a page whose name resolves to this machine', 403, { host: 'evil.example:8081' }],
+    ['one that hides it', 403, { host: '127.0.0.1.evil.example' }],
+  ])('to %s it responds with %i', async (_, status, headers) => {
+    expect(await statusOf(`/${container.url}/docs`, headers)).toBe(status)
+  })
+
+  it.each(['/dbs/%zz', '/%', '/dbs/shop/colls/%E0%A4/docs', '//', '/dbs/shop/colls/orders/docs/%c3%28'])(
+    'to the malformed address %s it responds with an error, and goes on',
+    async (address) => {
+      expect(await statusOf(address)).toBeGreaterThanOrEqual(400)
+      await put('a')
+    },
+  )
 
   it('answers queries', async () => {
     await put('a', 'b')
