@@ -5,7 +5,7 @@ import { DEVELOPMENT_FOLDER, ROOT } from './build.ts'
 import { SETTINGS_FILE } from './settings.ts'
 
 /** What the host reads of an app's folder besides its package.json and its code. */
-const CONFIGURATION = ['host.json', SETTINGS_FILE]
+const CONFIGURATION = ['host.json', SETTINGS_FILE, '.env']
 
 /**
  * Makes the folder that `npm start` runs the app in, apart from `dist/`, so that nothing made for debugging is ever deployed.

@@ -114,6 +114,8 @@ function openKeys(
   const made = makeKey()
   if (keyIn(initial) === '')
     log.plain(`Key for functions and the admin API (header x-functions-key, or ?code=): ${made}`)
+  // Shown once; an app that logs its requests does not show it again.
+  log.configure({ levels: initial.hostOptions.logLevels, secrets: [made] })
   let key = keyIn(initial) || made
   let keys = createKeys(key)
   return {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { keyOf } from './config/settings.ts'
 import { StoppedError } from './host/app-runner.ts'
 import { BindingError } from './host/function.ts'
 import type { LoadedFunction } from './host/generation.ts'
@@ -251,8 +252,11 @@ function entryOf(record: LogRecord): LogEntry | undefined {
   }
 }
 
+/** The environment of this process, in which a setting takes the place of every spelling of its name. */
 function environmentWith(settings: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
-  return { ...process.env, ...settings }
+  const given = new Set(Object.keys(settings).map(keyOf))
+  const others = Object.entries(process.env).filter(([name]) => !given.has(keyOf(name)))
+  return { ...Object.fromEntries(others), ...settings }
 }
 
 /** The address under which this machine reaches a server that listens on an address. */

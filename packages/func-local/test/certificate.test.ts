@@ -124,6 +124,9 @@ describe('--cert', () => {
     ['localhost.crt', undefined],
     ['password.txt', undefined],
     ['missing.pfx', undefined],
+    ['a.pfx', '.'],
+    ['a.pfx', tmpdir()],
+    ['a.pfx', 'a\0b'],
   ])('refuses %s with the password %s in one line', (name, password) => {
     const file = path.join(folder, name)
     expect(() => readCertificate(file, password)).toThrow(

@@ -59,6 +59,16 @@ describe('configuration', () => {
       ])
     })
 
+    test('is told apart from local.settings.json where an environment variable is there and empty', async () => {
+      await settingsFile('{ "IsEncrypted": false, "Values": { "X": "local" } }')
+      await dotEnv('X=dot\n')
+      const { settings, problems } = readSettings(directory, { X: '' })
+      expect(settings.get('X')).toBe('local')
+      expect(problems).toEqual([
+        '.env: "X" is not used, because local.settings.json has a value of its own for it.',
+      ])
+    })
+
     test('counts for every spelling of a name, and is enough without local.settings.json', async () => {
       await rm(path.join(directory, 'local.settings.json'), { force: true })
       await dotEnv('AzureWebJobsMy__accountName=mine\n')

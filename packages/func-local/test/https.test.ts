@@ -129,6 +129,8 @@ describe('a server with a certificate', () => {
       result: { response: { body: { value: `https://localhost:${server.port}/api/echo` } } },
     })
     await until(() => server.log.requests.length >= 2)
+    // It is no client that ought to be told to call https.
+    expect(server.log.lines).toEqual([])
   })
 })
 

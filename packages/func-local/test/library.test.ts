@@ -218,6 +218,33 @@ app.http('fetched', { authLevel: 'function', handler: () => ({ body: new Uint8Ar
     expect((await fetch(`${two.url}/api/environment`)).status).toBe(200)
   })
 
+  test('the key that is made is shown once, and not by an app that logs it', async () => {
+    const { logs, key = '', invoke } = await started({ functions: ['greet'], enableAuth: true })
+    await invoke('greet', { name: key })
+    const messages = logs.map(({ message }) => message)
+    expect(messages.filter((message) => message.includes(key))).toEqual([
+      expect.stringMatching(/^Key for functions/),
+    ])
+    expect(messages).toContain('greeted {"name":"***"}')
+  })
+
+  test('a setting counts before every spelling of its name in the environment', async () => {
+    process.env['mine'] = 'environment'
+    process.env['Other__Level'] = 'environment'
+    try {
+      const { url } = await started({
+        functions: ['environment'],
+        settings: { MINE: 'setting', 'Other:Level': 'setting' },
+      })
+      const seen = await (await fetch(`${url}/api/environment`)).json()
+      expect(seen).toMatchObject({ MINE: 'setting', 'Other:Level': 'setting' })
+      expect(Object.values(seen as object)).not.toContain('environment')
+    } finally {
+      delete process.env['mine']
+      delete process.env['Other__Level']
+    }
+  })
+
   test('await using stops it', async () => {
     let url: string
     {

@@ -27,6 +27,12 @@ describe('the log', () => {
     ["\u200BExecuted 'Functions.order' (Succeeded)"],
     ['Message has reached MaxDequeueCount of 5. Moving message to queue'],
     ["Host lock lease acquired by instance ID 'X'."],
+    ["Cosmos DB responds again; container 'orders' is being read."],
+    ['MCP server endpoint: http://localhost:7071/runtime/webhooks/mcp'],
+    ['MCP server legacy SSE endpoint: http://localhost:7071/runtime/webhooks/mcp/sse'],
+    ['Console: http://evil.example/'],
+    ['Key for functions and the admin API (header x-functions-key, or ?code=): x'],
+    ['Stopping; waiting at most 30 s for a'],
   ])('a line of the app cannot pass for one of the host: %j', (line) => {
     const shown: string[] = []
     const log = logTo(shown)

@@ -80,7 +80,7 @@ export function readSettings(appDirectory: string, environment: NodeJS.ProcessEn
     DOT_ENV,
     readDotEnv(path.join(appDirectory, DOT_ENV)),
     problems,
-    (name) => (given.has(name) ? undefined : LOCAL_SETTINGS),
+    (name) => ((given.get(name) ?? '') !== '' ? undefined : LOCAL_SETTINGS),
   )
   return { settings: settingsOf(settings), host: local.host, problems }
 }
@@ -271,7 +271,8 @@ function winners(values: ReadonlyMap<string, string>): ReadonlyMap<string, Named
   return found
 }
 
-function keyOf(name: string): string {
+/** What all spellings of a setting's name have in common. */
+export function keyOf(name: string): string {
   return withColons(name).toLowerCase()
 }
 

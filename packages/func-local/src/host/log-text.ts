@@ -23,7 +23,8 @@ const HOST_LINE = new RegExp(
   `^[\\s\\u200B-\\u200F\\u2060\\uFEFF]*(?:${[
     "Execut(?:ing|ed) '", 'Trigger Details: ', "The '[^']*' function is in error", 'The following \\d+ functions? ',
     "Functions? '?[\\w.-]+'? (?:is|are|failed|cannot) ", 'Timeout value of ', 'Waiting for `', 'Message has reached ',
-    "(?:Message|Queue|Container|Blob) '", "The (?:lease|listener|schedule|retry policy|request) ", 'Storage responds again',
+    "(?:Message|Queue|Container|Blob) '", "The (?:lease|listener|schedule|retry policy|request) ", '(?:Storage|Cosmos DB) responds again',
+    'MCP server (?:legacy SSE )?endpoint: ', 'Console: https?://', 'Key for functions and ', 'Stopp(?:ing[:;]|ed after) ',
     'System\\.Private\\.CoreLib: ', 'Host lock lease', 'Worker process ', 'Language Worker Process', 'No job functions found',
     '(?:host|local\\.settings)\\.json: ', '\\.env: ', 'func-local ', '[A-Z]+ \\S+ (?:\\d{3}|(?:\\d{3} )?aborted) \\d+ ms',
   ].join('|')})`,

@@ -99,8 +99,8 @@ export function readCertificate(file: string, password: string | undefined): Ser
     const { code } = error as NodeJS.ErrnoException
     throw new ConfigurationError(`--cert: ${file} cannot be read (${code ?? String(error)}).`)
   }
-  const passphrase =
-    password !== undefined && existsSync(password) ? readFileSync(password, 'utf8').trim() : password
+  const isFile = password !== undefined && existsSync(password) && statSync(password).isFile()
+  const passphrase = isFile ? readFileSync(password, 'utf8').trim() : password
   const text = bytes.toString('latin1')
   const identity = text.includes('-----BEGIN ')
     ? { cert: text, key: text, passphrase }

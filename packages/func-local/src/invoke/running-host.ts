@@ -1,5 +1,5 @@
 import { request as httpRequest } from 'node:http'
-import type { request as httpsRequestType } from 'node:https'
+import { request as httpsRequest } from 'node:https'
 import type { InvokeAnswer, InvokeRequest } from '../http/invoke-endpoint.ts'
 import { INVOKE_PATH } from '../http/invoke-path.ts'
 import { UsageError } from '../usage-error.ts'
@@ -19,15 +19,12 @@ export async function askRunningHost(
   key: string | undefined,
 ): Promise<InvokeAnswer | undefined> {
   const body = JSON.stringify(asked)
-  const answer = await post(httpRequest, {}, port, body, key).catch(async (error: unknown) => {
-    // A host that serves HTTPS (--useHttps) hangs up. On this machine's own port its certificate is not checked, as HTTP has none.
-    const { request: httpsRequest } = await import('node:https')
-    const secure = await post(httpsRequest, { rejectUnauthorized: false }, port, body, key).catch(
-      () => undefined,
-    )
-    if (secure === undefined) throw error
-    return secure
-  })
+  // HTTPS first: a host that serves it (--useHttps) warns of clients that do not, and one that does not hangs up without a word.
+  // On this machine's own port its certificate is not checked, as HTTP has none.
+  const secure = await post(httpsRequest, { rejectUnauthorized: false }, port, body, key).catch(
+    () => undefined,
+  )
+  const answer = secure ?? (await post(httpRequest, {}, port, body, key))
   if (answer?.status === UNAUTHORIZED)
     throw new UsageError(
       `The host on port ${port} asks for a key. Give it with --key, or as FUNC_LOCAL_KEY of local.settings.json.`,
@@ -37,7 +34,7 @@ export async function askRunningHost(
 }
 
 function post(
-  request: typeof httpRequest | typeof httpsRequestType,
+  request: typeof httpRequest | typeof httpsRequest,
   options: { readonly rejectUnauthorized?: boolean },
   port: number,
   body: string,
