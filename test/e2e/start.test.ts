@@ -208,6 +208,21 @@ onLinux('npm start', () => {
     expect((await place({ 'x-functions-key': key })).status).toBe(200)
   })
 
+  it('gives the app what .env has, until it is removed', async () => {
+    const dotEnv = path.join(clone, '.env')
+    await writeFile(dotEnv, 'AzureWebJobs_hello_Disabled=true\n')
+    try {
+      const npmStart = await start()
+      await until('it runs', () => running(npmStart))
+      const status = async () => (await fetch(`http://localhost:${npmStart.port}/api/hello`)).status
+      expect(await status()).toBe(404)
+      await rm(dotEnv)
+      await until('it is used no more', async () => (await status()) === 200)
+    } finally {
+      await rm(dotEnv, { force: true })
+    }
+  })
+
   const moments = Array.from({ length: 10 }, (_, index) => index * 130)
   it.each(moments)('interrupted after %i ms, leaves no process and no port', async (milliseconds) => {
     const npmStart = await start()
