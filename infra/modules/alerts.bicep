@@ -143,6 +143,21 @@ var rules = [
   }
 ]
 
+// A batch is delivered again once a minute, so that one which never succeeds is neither many failures nor a large part of them.
+var eventRules = [
+  {
+    name: 'orders-events-failed'
+    displayName: 'Orders: events are not sent'
+    description: 'orderChanged failed more than 3 times within 15 minutes, and the changes behind it wait. Look: docs/operations.md, "Events are not sent"'
+    severity: 2
+    query: loadTextContent('../queries/events-failed.kql')
+    measure: null
+    range: null
+    operator: 'GreaterThan'
+    threshold: 3
+  }
+]
+
 resource operators 'Microsoft.Insights/actionGroups@2023-01-01' existing = if (!empty(actionGroupName)) {
   name: empty(actionGroupName) ? 'none' : actionGroupName
 }
@@ -152,7 +167,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' existin
 }
 
 resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
-  for rule in rules: {
+  for rule in concat(rules, empty(cosmosAccountName) ? [] : eventRules): {
     name: rule.name
     location: location
     tags: tags

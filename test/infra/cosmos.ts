@@ -32,6 +32,7 @@ import {
   ZONE_GROUP,
 } from './resources.ts'
 
+const QUERY_RULE = 'Microsoft.Insights/scheduledQueryRules'
 const DATABASE = `${COSMOS_ACCOUNT}/sqlDatabases`
 const CONTAINER = `${COSMOS_ACCOUNT}/sqlDatabases/containers`
 const DATA_ROLE = `${COSMOS_ACCOUNT}/sqlRoleDefinitions`
@@ -509,6 +510,42 @@ export const COSMOS_PROMISES: readonly InfraPromise[] = [
       }),
       'nobody knows what to do': inFile('docs/operations.md', (text) =>
         text.replaceAll('orders-throttled', 'x'),
+      ),
+    },
+  },
+  {
+    says: 'operators are alerted to events that are not sent, where there are events, and docs/operations.md says what to do',
+    violations: ({ byDefault, cosmos, cosmosTuned, files }) => {
+      const rule = (snapshot: Snapshot) =>
+        ofType(snapshot, QUERY_RULE).find(({ name }) => name === 'orders-events-failed')
+      const [criterion] = (rule(cosmos)?.properties.criteria.allOf ?? []) as Json[]
+      return [
+        ...unless(rule(byDefault) === undefined, 'without events'),
+        ...unless(rule(cosmos)?.properties.enabled === true, 'off'),
+        ...unless(String(criterion?.query).includes('{"event":"changes"'), 'another event'),
+        ...unless(criterion?.operator === 'GreaterThan' && criterion.threshold === 3, 'threshold'),
+        ...unless(rule(cosmosTuned)?.properties.actions.actionGroups.length === 1, 'nobody is told'),
+        ...unless(
+          (files['docs/operations.md'] ?? '').includes('`orders-events-failed`'),
+          'docs/operations.md',
+        ),
+      ]
+    },
+    breaches: {
+      'no alert': inCosmosDb((s) => {
+        remove(s, QUERY_RULE, 'orders-events-failed')
+      }),
+      'an alert without events': inDefault((s) => {
+        for (const rule of ofType(s, QUERY_RULE)) rule.name = 'orders-events-failed'
+      }),
+      'a batch may fail for an hour': inCosmosDb((s) => {
+        for (const rule of ofType(s, QUERY_RULE)) rule.properties.criteria.allOf[0].threshold = 60
+      }),
+      'nobody is told': inCosmosNetwork((s) => {
+        for (const rule of ofType(s, QUERY_RULE)) rule.properties.actions.actionGroups = []
+      }),
+      'nobody knows what to do': inFile('docs/operations.md', (text) =>
+        text.replaceAll('orders-events-failed', 'x'),
       ),
     },
   },

@@ -1,7 +1,7 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-return -- the shape of these documents is Azure's: a check that misses what it reads has found a fault */
 import { ofType, theOne, type Deployment, type Json, type Snapshot } from './deployment.ts'
 import { queryFaults } from './kusto.ts'
-import { inDefault, inFile, unless, type InfraPromise } from './promise.ts'
+import { inCosmosDb, inDefault, inFile, unless, type InfraPromise } from './promise.ts'
 
 const ALERT = 'Microsoft.Insights/scheduledQueryRules'
 const WORKBOOK = 'Microsoft.Insights/workbooks'
@@ -26,6 +26,10 @@ export const QUERY_PROMISES: readonly InfraPromise[] = [
       ]
     },
     breaches: {
+      'a column of the events is misspelt': inCosmosDb((s) => {
+        const rule = theRule(s, 'orders-events-failed')
+        rule.query = String(rule.query).replace('TimeGenerated', 'TimeGenerate')
+      }),
       'a column is misspelt': inDefault((s) => {
         const rule = theRule(s, 'orders-unavailable')
         rule.query = String(rule.query).replace('ResultCode', 'ResultCod')
@@ -56,8 +60,8 @@ export const QUERY_PROMISES: readonly InfraPromise[] = [
   },
   {
     says: 'every rule compares a column that its query gives',
-    violations: ({ byDefault }) =>
-      ofType(byDefault, ALERT).flatMap(({ name, properties }) => {
+    violations: ({ cosmos }) =>
+      ofType(cosmos, ALERT).flatMap(({ name, properties }) => {
         const { query, metricMeasureColumn, timeAggregation } = properties.criteria.allOf[0]
         if (metricMeasureColumn === null || metricMeasureColumn === undefined) {
           return unless(timeAggregation === 'Count', `${name} compares nothing`)
@@ -67,10 +71,10 @@ export const QUERY_PROMISES: readonly InfraPromise[] = [
         )
       }),
     breaches: {
-      'a column that is not there': inDefault(
+      'a column that is not there': inCosmosDb(
         (s) => (theRule(s, 'orders-failing').metricMeasureColumn = 'percent'),
       ),
-      'no column': inDefault((s) => (theRule(s, 'orders-slo-queue-age').metricMeasureColumn = null)),
+      'no column': inCosmosDb((s) => (theRule(s, 'orders-slo-queue-age').metricMeasureColumn = null)),
     },
   },
   {
@@ -124,12 +128,14 @@ interface Query {
 }
 
 /** Every query there is, each as it is sent. */
-function queriesOf({ byDefault, files }: Deployment): Query[] {
+function queriesOf({ byDefault, cosmos, files }: Deployment): Query[] {
   return [
-    ...ofType(byDefault, ALERT).map(({ name, properties }) => ({
-      where: name,
-      query: String(properties.criteria.allOf[0].query),
-    })),
+    ...[byDefault, cosmos]
+      .flatMap((snapshot) => ofType(snapshot, ALERT))
+      .map(({ name, properties }) => ({
+        where: name,
+        query: String(properties.criteria.allOf[0].query),
+      })),
     ...workbookItems(byDefault).flatMap((item) =>
       item.type === 3
         ? [{ where: `workbook, ${String(item.content.title)}`, query: String(item.content.query) }]
