@@ -40,11 +40,17 @@ export function resolveSettings(template: string, settings: Settings): string {
  * @throws {BindingError} when something named does not exist.
  */
 export function resolveExpression(template: string, scope: ExpressionScope): string {
-  const withSettings = resolveSettings(template, scope.settings)
-  return withSettings.replace(EXPRESSION, (whole, expression: string | undefined) => {
+  return replaceExpressions(resolveSettings(template, scope.settings), (expression) =>
+    evaluate(expression, scope.bindingData ?? {}),
+  )
+}
+
+/** Puts something else in the place of every `{expression}`; `{{` and `}}` stand for braces. */
+export function replaceExpressions(template: string, replacement: (expression: string) => string): string {
+  return template.replace(EXPRESSION, (whole, expression: string | undefined) => {
     if (whole === '{{') return '{'
     if (whole === '}}') return '}'
-    return evaluate(expression ?? '', scope.bindingData ?? {})
+    return replacement(expression ?? '')
   })
 }
 

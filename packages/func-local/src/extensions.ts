@@ -33,6 +33,7 @@ export const extensions: Extensions = createExtensions(
     queueBinding,
     { type: 'blob', load: async () => (await import('./bindings/blob.ts')).blobBinding },
     { type: 'table', load: async () => (await import('./bindings/table.ts')).tableBinding },
+    { type: 'cosmosDB', load: async () => (await import('./bindings/cosmos.ts')).cosmosBinding },
     {
       type: 'durableClient',
       load: async () => (await import('./bindings/durable-client.ts')).durableClientBinding,

@@ -165,7 +165,7 @@ function echoOf({ result, error }: InvokeResult): { value: unknown; metadata: Re
 
   test('an HTTP function gets the described request; the response, its outputs and its log are the result', async () => {
     const described = { params: { id: 7 }, query: { a: 'b c' }, body: { k: 1 } }
-    const args = ['web', JSON.stringify(described), '--input', 'cosmosDB={"x":1}']
+    const args = ['web', JSON.stringify(described), '--input', 'sql={"x":1}']
     const { response, outputs, logs, ok } = await call(args)
     expect(response).toMatchObject({
       status: 201,
@@ -216,7 +216,7 @@ function echoOf({ result, error }: InvokeResult): { value: unknown; metadata: Re
     ],
     [['bus', 'x', '--blob', 'a/b'], /it has no blob trigger, so no blob can be named/],
     [['off'], /it is disabled \(AzureWebJobs\.off\.Disabled\), and takes no requests/],
-    [['web', '1', '--input', 'none=1'], /has no input 'none'; its inputs: cosmosDBInput\w+ \(cosmosDB\)/],
+    [['web', '1', '--input', 'none=1'], /has no input 'none'; its inputs: sqlInput\w+ \(sql\)/],
   ])('%j cannot be called, and why', async (args, reason) => {
     const { code, errors } = await invoke([...args, '--port', port])
     expect(code).toBe(1)

@@ -17,7 +17,7 @@ import { onCoreTools, spawnHost } from './harness/host.ts'
 
 const APP = `const { app, input, output } = require('@azure/functions')
 const sent = output.serviceBusQueue({ queueName: 'sent', connection: 'Bus' })
-const seen = input.generic({ type: 'cosmosDB', name: 'seen', connection: 'Cosmos', databaseName: 'd', containerName: 'c' })
+const seen = input.generic({ type: 'sql', name: 'seen', connectionStringSetting: 'Sql', commandText: 'SELECT 1' })
 app.http('hello', {
   route: 'hello/{name?}',
   extraOutputs: [sent],
@@ -150,7 +150,7 @@ app.http('fetched', { authLevel: 'function', handler: () => ({ body: new Uint8Ar
 
   test('invoke gives inputs, and takes a sample without data', async () => {
     const host = await started({ functions: ['greet'] })
-    const { result } = await host.invoke('greet', 'x', { inputs: { cosmosDB: { id: 7 } } })
+    const { result } = await host.invoke('greet', 'x', { inputs: { sql: { id: 7 } } })
     expect(result).toEqual({ message: 'x', seen: { id: 7 } })
     expect((await host.invoke('greet')).result).toMatchObject({ message: expect.anything() })
   })

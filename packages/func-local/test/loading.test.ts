@@ -117,8 +117,10 @@ describe('loading the app', () => {
 app.http('good', { handler: async () => ({ body: 'good' }) })
 app.serviceBusQueue('bus', { queueName: 'q', connection: 'c', handler: () => {} })
 app.generic('strange', { trigger: { type: 'strangeTrigger', name: 't' }, handler: () => {} })
-app.http('cosmosOut', { return: output.http({}), extraOutputs: [output.cosmosDB({ databaseName: 'd', containerName: 'c', connection: 'c' })], handler: () => {} })
+app.http('sqlOut', { return: output.http({}), extraOutputs: [output.sql({ commandText: 't', connectionStringSetting: 'c' })], handler: () => {} })
+app.http('sqlIn', { extraInputs: [input.sql({ commandText: 't', commandType: 'Text', connectionStringSetting: 'c' })], handler: () => {} })
 app.http('cosmosIn', { extraInputs: [input.cosmosDB({ databaseName: 'd', containerName: 'c', connection: 'c' })], handler: () => {} })
+app.http('cosmosBoth', { extraInputs: [input.cosmosDB({ databaseName: 'd', containerName: 'c', connection: 'c', id: '1', sqlQuery: 'x' })], handler: () => {} })
 app.http('queueIn', { extraInputs: [input.generic({ type: 'queue', queueName: 'x' })], handler: () => {} })
 app.storageQueue('noConnection', { queueName: 'orders', connection: 'NotThere', handler: () => {} })
 app.http('retrying', { retry: { strategy: 'fixedDelay', delayInterval: 1, maxRetryCount: 1 }, handler: async () => ({ body: 'x' }) })
@@ -131,8 +133,10 @@ app.http('retrying', { retry: { strategy: 'fixedDelay', delayInterval: 1, maxRet
     for (const line of [
       /'bus' is on call only: func-local does not listen to Service Bus\. .*func-local invoke bus$/,
       /'strange' is on call only: func-local does not listen to strangeTrigger\./,
-      /Outputs of type cosmosDB \('cosmosOut'\) are captured/,
-      /Inputs of type cosmosDB \('cosmosIn'\) are undefined here, .*invoke cosmosIn --input cosmosDB=@file\.json$/,
+      /Outputs of type sql \('sqlOut'\) are captured/,
+      /Inputs of type sql \('sqlIn'\) are undefined here, .*invoke sqlIn --input sql=@file\.json$/,
+      /Cosmos DB connection configuration 'c' does not exist\. .* Every invocation that uses the binding fails/,
+      /'cosmosBoth' function is in error: Only one of 'id' and 'sqlQuery' of its cosmosDB input can be used\.$/,
       /'queueIn' function is in error: its input '\w+' has the type 'queue'/,
       /'noConnection' function is in error: .*'NotThere' does not exist/,
       /retry policy of function 'retrying' is ignored/,

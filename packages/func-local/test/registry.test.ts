@@ -32,7 +32,7 @@ test('this host has the triggers and bindings that its README names, under their
       ...['httpTrigger', 'queueTrigger', 'blobTrigger', 'timerTrigger', 'warmupTrigger', 'eventGridTrigger'],
       ...['cosmosDBTrigger', 'mcpToolTrigger', 'mcpResourceTrigger', 'mcpPromptTrigger'],
     ],
-    bindings: ['queue', 'blob', 'table', 'durableClient', 'orchestrationClient'],
+    bindings: ['queue', 'blob', 'table', 'cosmosDB', 'durableClient', 'orchestrationClient'],
   }
   expect([...extensions.types].sort()).toEqual([...named.triggers, ...named.bindings].sort())
   for (const type of named.triggers) expect(triggerOf(type.toUpperCase()).type).toBe(type)

@@ -72,6 +72,8 @@ export async function startHost(options: {
   readonly environment: Readonly<Record<string, string>>
   readonly flags?: readonly string[]
   readonly port?: number
+  /** func-local's script, or `func` for Core Tools; by default what `E2E_HOST` says. */
+  readonly host?: string
   /** Returns 2xx when the app is ready; `/api/hello` by default. */
   readonly readyPath?: string
   /** Of the output, at least so many characters are kept, and hardly more; all of it without a limit. */

@@ -96,6 +96,18 @@ export function requiredText(binding: NamedBinding, property: string): string {
   return value
 }
 
+/**
+ * A number of a binding by its case-insensitive name; `undefined` when it is absent, or 0.
+ *
+ * @throws {BindingError} when it is there but is no positive whole number.
+ */
+export function positiveNumberOf(binding: NamedBinding, property: string): number | undefined {
+  const value = propertyOf(binding, property)
+  if (value === undefined || value === null || value === 0) return undefined
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value
+  throw new BindingError(`'${property}' of its ${binding.type} binding must be a positive whole number.`)
+}
+
 /** Any property of a binding by its case-insensitive name. */
 export function propertyOf(binding: NamedBinding, property: string): unknown {
   if (property in binding) return binding[property]

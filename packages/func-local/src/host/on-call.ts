@@ -121,7 +121,7 @@ function outputs(functions: readonly LoadedFunction[], registry: Registry): stri
       ]
 }
 
-/** `cosmosDB ('a', 'b') and sql ('c')` */
+/** `type sql ('a', 'b'), type serviceBus ('c')` */
 function kinds(found: readonly { readonly type: string; readonly name: string }[]): string {
   const byType = new Map<string, Set<string>>()
   for (const { type, name } of found) byType.set(type, (byType.get(type) ?? new Set()).add(name))

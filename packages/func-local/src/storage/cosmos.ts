@@ -3,13 +3,15 @@ import { Agent } from 'node:https'
 import type { Settings } from '../config/settings.ts'
 import type { Lease, LeaseStore } from '../triggers/cosmos-lease.ts'
 import type { ChangeFeed } from '../triggers/cosmos-listener.ts'
-import { cosmosConnectionName, resolveCosmosConnection } from './cosmos-connection.ts'
+import { cosmosConnectionName, resolveCosmosConnection, type CosmosConnection } from './cosmos-connection.ts'
 
 /** A container of Cosmos DB, and how it is reached. */
 export interface ContainerPlace {
   readonly connection: string | undefined
   readonly database: string
   readonly container: string
+  /** The regions to read from, the best first; by default the account's own order. */
+  readonly preferredLocations?: readonly string[]
 }
 
 /** Where the changes of a container are read from the first time. */
@@ -34,12 +36,14 @@ const OPERATION_TIMEOUT_MS = 30_000
 
 const clients = new Map<string, Promise<CosmosClient>>()
 
-async function cosmosClient(settings: Settings, name: string | undefined): Promise<CosmosClient> {
+async function cosmosClient(settings: Settings, place: ContainerPlace): Promise<CosmosClient> {
+  const { connection: name, preferredLocations = [] } = place
   const connection = resolveCosmosConnection(settings, name)
-  const key = 'key' in connection ? `${connection.endpoint} ${connection.key}` : `identity:${name ?? ''}`
+  const access = 'key' in connection ? connection.key : `identity:${name ?? ''}`
+  const key = [connection.endpoint, access, ...preferredLocations].join(' ')
   let client = clients.get(key)
   if (client === undefined) {
-    client = open(connection)
+    client = open(connection, preferredLocations)
     clients.set(key, client)
     client.catch(() => clients.delete(key))
   }
@@ -47,7 +51,10 @@ async function cosmosClient(settings: Settings, name: string | undefined): Promi
 }
 
 /** Loaded on first use: the SDK is a third of the host. */
-async function open(connection: ReturnType<typeof resolveCosmosConnection>): Promise<CosmosClient> {
+async function open(
+  connection: CosmosConnection,
+  preferredLocations: readonly string[],
+): Promise<CosmosClient> {
   const { CosmosClient } = await import('@azure/cosmos')
   const { endpoint } = connection
   const { hostname, protocol } = new URL(endpoint)
@@ -56,10 +63,11 @@ async function open(connection: ReturnType<typeof resolveCosmosConnection>): Pro
     endpoint,
     connectionPolicy: {
       requestTimeout: REQUEST_TIMEOUT_MS,
-      // Callers have a back-off of their own.
-      retryOptions: { maxRetryAttemptCount: 2, fixedRetryIntervalInMilliseconds: 0, maxWaitTimeInSeconds: 5 },
+      // As often as the real host's client, but not for as long.
+      retryOptions: { maxRetryAttemptCount: 9, fixedRetryIntervalInMilliseconds: 0, maxWaitTimeInSeconds: 5 },
       // An emulator in a container says addresses that only hold inside of it.
       enableEndpointDiscovery: !isLocal,
+      preferredLocations: [...preferredLocations],
     },
     // Microsoft's emulator has a certificate of its own making.
     ...(isLocal && protocol === 'https:' && { agent: new Agent({ rejectUnauthorized: false }) }),
@@ -75,7 +83,7 @@ export async function onContainer<T>(
   place: ContainerPlace,
   work: (container: Container) => Promise<T>,
 ): Promise<T> {
-  const client = await cosmosClient(settings, place.connection)
+  const client = await cosmosClient(settings, place)
   return await answered(() => work(client.database(place.database).container(place.container)))
 }
 
@@ -85,16 +93,26 @@ export async function createContainer(
   place: ContainerPlace,
   options: { readonly partitionKey: string; readonly throughput?: number | undefined },
 ): Promise<void> {
-  const client = await cosmosClient(settings, place.connection)
+  const client = await cosmosClient(settings, place)
   const { partitionKey, throughput } = options
-  await answered(async () => {
-    const { database } = await client.databases.createIfNotExists({ id: place.database })
-    await database.containers.createIfNotExists({
+  const database = client.database(place.database)
+  await unlessCreated(() => client.databases.createIfNotExists({ id: place.database }))
+  await unlessCreated(() =>
+    database.containers.createIfNotExists({
       id: place.container,
       partitionKey: { paths: [partitionKey] },
       ...(throughput !== undefined && { throughput }),
-    })
-  })
+    }),
+  )
+}
+
+/** Creates something that somebody else may be creating at the same time. */
+async function unlessCreated(create: () => Promise<unknown>): Promise<void> {
+  try {
+    await answered(create)
+  } catch (error) {
+    if (!(error instanceof CosmosError) || error.statusCode !== 409) throw error
+  }
 }
 
 /** What tells a container from others, also from one of the same name that was deleted. @throws {CosmosError} */
@@ -231,6 +249,9 @@ function cosmosErrorOf(error: unknown): unknown {
 
 /** The service's own words, without the request's id and time. */
 function wordsOf(message: string): string {
-  const [, inner] = /"Errors":\["(.*?)"\]/.exec(message.replaceAll('\\"', '"')) ?? []
+  const text = message.replaceAll('\\"', '"')
+  // The second form is that of a query.
+  const [, inner] =
+    /"Errors":\["(.*?)"\]/.exec(text) ?? /"errors":\[\{.*?"message":"(.*?)"\}/.exec(text) ?? []
   return inner ?? message
 }

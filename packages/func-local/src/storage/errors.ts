@@ -85,6 +85,8 @@ export function nextStepOf(error: unknown, { kind, connection, service }: Storag
     case 404:
       return `Create the ${kind}, or correct its name.`
     case 413:
+      if (service === 'Cosmos DB')
+        return 'An item holds at most 2 MB of JSON. Put more into a blob, and its name into the item.'
       return kind === 'queue'
         ? 'A message holds at most 64 KiB as it is sent, which is 48 KiB before Base64. Put more into a blob, and send its name.'
         : `Make what is sent to the ${kind} smaller.`

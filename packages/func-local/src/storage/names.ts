@@ -68,3 +68,12 @@ export function tableKeyFault(key: string): string | undefined {
     ? '/, \\, #, ? and control characters cannot be part of a key.'
     : undefined
 }
+
+/**
+ * The rule that the name of a database or container of Cosmos DB breaks:
+ * https://learn.microsoft.com/rest/api/cosmos-db/create-a-collection#body. `.` and `..` would lead to another resource in a URL.
+ */
+export function cosmosNameFault(name: string): string | undefined {
+  if (name.trim() === '') return 'A name cannot be empty.'
+  return /[/\\#?]|^\.{1,2}$/.test(name) ? "'/', '\\', '#' and '?' cannot be part of a name." : undefined
+}

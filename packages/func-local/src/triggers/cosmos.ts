@@ -1,6 +1,13 @@
 import { resolveSettings } from '../binding-expression.ts'
 import { systemClock } from '../clock.ts'
-import { BindingError, propertyOf, requiredInput, textOf, type NamedBinding } from '../host/function.ts'
+import {
+  BindingError,
+  positiveNumberOf,
+  propertyOf,
+  requiredInput,
+  textOf,
+  type NamedBinding,
+} from '../host/function.ts'
 import type { Listener, Services, TriggerEvent, TriggerType } from '../registry.ts'
 import {
   cosmosConnectionName,
@@ -111,17 +118,17 @@ function listenerOf(
     throw new BindingError('The container that it watches cannot be the one that has the leases.')
   const prefix = text('leaseContainerPrefix') ?? ''
   const start = startOf(trigger, text('startFromTime'))
-  const most = positive(trigger, 'maxItemsPerInvocation')
-  const expirationMs = positive(trigger, 'leaseExpirationInterval') ?? EXPIRATION_MS
-  const throughput = positive(trigger, 'leasesContainerThroughput')
+  const most = positiveNumberOf(trigger, 'maxItemsPerInvocation')
+  const expirationMs = positiveNumberOf(trigger, 'leaseExpirationInterval') ?? EXPIRATION_MS
+  const throughput = positiveNumberOf(trigger, 'leasesContainerThroughput')
   const createsLeases = propertyOf(trigger, 'createLeaseContainerIfNotExists') === true
   let isCreated = !createsLeases
   const owner = newOwner()
   const listener = createCosmosListener({
     target: containerTarget(place),
-    pollDelayMs: positive(trigger, 'feedPollDelay') ?? POLL_DELAY_MS,
-    acquireMs: positive(trigger, 'leaseAcquireInterval') ?? ACQUIRE_MS,
-    renewMs: positive(trigger, 'leaseRenewInterval') ?? RENEW_MS,
+    pollDelayMs: positiveNumberOf(trigger, 'feedPollDelay') ?? POLL_DELAY_MS,
+    acquireMs: positiveNumberOf(trigger, 'leaseAcquireInterval') ?? ACQUIRE_MS,
+    renewMs: positiveNumberOf(trigger, 'leaseRenewInterval') ?? RENEW_MS,
     claim: async () => {
       if (!isCreated) await createContainer(settings, leases, { partitionKey: '/id', throughput })
       isCreated = true
@@ -147,12 +154,4 @@ function startOf(trigger: NamedBinding, time: string | undefined): FeedStart {
       `'startFromTime' of its ${trigger.type} binding must be in ISO 8601 with the UTC designator: 2026-01-31T12:00:00Z.`,
     )
   return date
-}
-
-/** A number of the trigger; 0 is as if it were absent, as in the real host. */
-function positive(trigger: NamedBinding, property: string): number | undefined {
-  const value = propertyOf(trigger, property)
-  if (value === undefined || value === null || value === 0) return undefined
-  if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value
-  throw new BindingError(`'${property}' of its ${trigger.type} binding must be a positive whole number.`)
 }
