@@ -18,14 +18,17 @@ const watch = (name, options) =>
   app.cosmosDB(name, {
     connection: 'Db', databaseName: 'shop', containerName: '%THINGS%', leaseContainerName: 'progress', leaseContainerPrefix: name,
     createLeaseContainerIfNotExists: true, feedPollDelay: 100, ...options,
-    handler: (items) => {
+    handler: async (items) => {
       const ids = items.map(({ id, _lsn }) => id + (_lsn > 0 ? '' : '?')).join(',')
       if (ids === 'fails' && failures-- > 0) throw new Error('once')
       console.log('[' + name + ' ' + ids + ']')
+      if (name === 'ends' && ids === 'hangs') await new Promise((resolve) => setTimeout(resolve, 600000))
+      if (name === 'ends' && ids === 'exits') process.exit(1)
     },
   })
 watch('all', { startFromBeginning: true, maxItemsPerInvocation: 1, retry: { strategy: 'fixedDelay', delayInterval: 100, maxRetryCount: -1 } })
 watch('news', {})
+watch('ends', { startFromBeginning: true, maxItemsPerInvocation: 1 })
 `
 
 let folder: string
@@ -55,10 +58,10 @@ afterAll(async () => {
 })
 
 /** Runs the host on the app. */
-async function startedHost() {
+async function startedHost(more: Readonly<Record<string, string>> = {}) {
   const child = spawnHost({
     ...{ folder, port: await freePort(), host: FUNC_LOCAL },
-    environment: { Db: emulator.connectionString, THINGS: 'things' },
+    environment: { Db: emulator.connectionString, THINGS: 'things', ...more },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -132,5 +135,14 @@ test('each function gets every change once, from where it began, also over resta
   await Promise.all([host.until('all', 'g'), host.until('news', 'g')])
   expect(host.given('all').at(-1)).toBe('g')
   expect(host.given('all')).not.toContain('e')
+  await host.stop()
+}, 120_000)
+
+test('a batch that takes too long, or whose code ends the process, is over: what comes after it is delivered', async () => {
+  await put('hangs', 'after', 'exits', 'last')
+  const host = await startedHost({ AzureFunctionsJobHost__functionTimeout: '00:00:04' })
+  await host.until('ends', 'last')
+  const own = host.given('ends').filter((id) => ['hangs', 'after', 'exits', 'last'].includes(id ?? ''))
+  expect(own).toEqual(['hangs', 'after', 'exits', 'last'])
   await host.stop()
 }, 120_000)

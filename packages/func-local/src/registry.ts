@@ -55,7 +55,12 @@ export interface TriggerEvent {
 /** How an invocation ended. Outputs are written before it counts as succeeded. */
 export type InvocationOutcome =
   | { readonly ok: true; readonly response: InvocationResponse }
-  | { readonly ok: false; readonly error: RpcException }
+  | {
+      readonly ok: false
+      readonly error: RpcException
+      /** Its worker ended with it, and not because the host ends: it took too long, or the app's code ended the process. */
+      readonly endedWorker?: boolean
+    }
 
 /** What a trigger type is given to bind one function. */
 export interface TriggerContext {

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { capturedBinding } from '../src/bindings/captured.ts'
 import { BindingError, RETURN_BINDING, type FunctionDefinition } from '../src/host/function.ts'
 import { createAttempt, outputValue, type Attempt } from '../src/host/invoker.ts'
+import { WorkerExitError } from '../src/host/worker-process.ts'
 import type { InvocationRequest, InvocationResponse, TypedData } from '../src/protocol.ts'
 import { createRegistry, type BindingType, type TriggerEvent } from '../src/registry.ts'
 import { onCallTrigger } from '../src/triggers/on-call/on-call.ts'
@@ -182,6 +183,7 @@ describe('an attempt', () => {
     expect(await attempt(EVENT)).toEqual({
       ok: false,
       error: { message: 'refused by storage', stackTrace: '' },
+      endedWorker: false,
     })
     expect(services.log.lines.slice(1)).toEqual([
       expect.stringMatching(/^error Executed 'Functions\.fn' \(Failed, Id=i-1, Duration=\d+ms\)$/),
@@ -194,7 +196,7 @@ describe('an attempt', () => {
     const { attempt, services, written } = world(() => ({ exception, returnValue: { string: 'x' } }), {
       outputs: [output(RETURN_BINDING, 'y')],
     })
-    expect(await attempt(EVENT)).toEqual({ ok: false, error: exception })
+    expect(await attempt(EVENT)).toEqual({ ok: false, error: exception, endedWorker: false })
     expect(written).toEqual([])
     expect(services.log.lines.at(-1)).toBe(
       'error System.Private.CoreLib: Exception while executing function: Functions.fn. System.Private.CoreLib: Result: Failure\nException: no\nStack: Error: no\n  at handler',
@@ -212,6 +214,15 @@ describe('an attempt', () => {
     if (outcome.ok) throw new Error('It succeeded.')
     expect(outcome.error.message).toBe(message)
     expect(outcome.error.stackTrace).toMatch(stack)
+  })
+
+  test.each([
+    ['by itself', false],
+    ['because the host ended it', true],
+  ])('says whether its worker ended: %s', async (_, isKilled) => {
+    const { attempt, worker } = world(() => Promise.reject(new WorkerExitError('exited')))
+    if (isKilled) worker.kill()
+    expect(await attempt(EVENT)).toMatchObject({ ok: false, endedWorker: !isKilled })
   })
 
   test('an exception without a stack is logged without one', async () => {
@@ -233,6 +244,7 @@ describe('an attempt that takes too long', () => {
         message: 'Timeout value of 00:00:00.0100000 was exceeded by function: Functions.fn',
         stackTrace: '',
       },
+      endedWorker: true,
     })
     expect(worker.wasKilled()).toBe(true)
     expect(services.log.lines[1]).toBe(

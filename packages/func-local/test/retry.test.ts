@@ -18,7 +18,7 @@ async function retried(
     contexts.push(context)
     return Promise.resolve(
       contexts.length <= failures
-        ? { ok: false, error: { message: `no ${contexts.length}` } }
+        ? { ok: false, error: { message: `no ${contexts.length}` }, endedWorker: true }
         : { ok: true, response: { invocationId: '' } },
     )
   }
@@ -50,7 +50,7 @@ describe('a retry policy', () => {
 
   test('allows so many retries after the first attempt; then the last failure stands', async () => {
     const { outcome, contexts, waits } = await retried(9, fixed(2))
-    expect(outcome).toEqual({ ok: false, error: { message: 'no 3' } })
+    expect(outcome).toEqual({ ok: false, error: { message: 'no 3' }, endedWorker: true })
     expect(contexts).toHaveLength(3)
     expect(waits).toEqual([[0, 1, 2], [0, 2, 2]]) // prettier-ignore
     expect((await retried(9, fixed(0))).contexts).toHaveLength(1)
@@ -62,7 +62,7 @@ describe('a retry policy', () => {
     expect(contexts.at(-1)).toMatchObject({ retryCount: 20, maxRetryCount: -1 })
   })
 
-  test('a stop of the host in a wait ends it, with the last failure', async () => {
+  test('a stop of the host in a wait ends it, with the last failure, and it is not over', async () => {
     const { outcome, contexts, waits } = await retried(9, fixed(5, 3600), new AbortController())
     expect(outcome).toEqual({ ok: false, error: { message: 'no 1' } })
     expect(contexts).toHaveLength(1)

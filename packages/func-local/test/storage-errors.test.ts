@@ -205,7 +205,14 @@ describe('a connection', () => {
     const connection = resolveConnection(settings(values), 'Mine')
     if (connection.kind !== 'identity') throw new Error('no identity')
     expect(connection.serviceUri('queue')).toBe(uri)
-    expect(connectionKey(settings(values), 'Mine')).toBe('identity:Mine')
+    const key = connectionKey(settings(values), 'Mine')
+    expect(connectionKey(settings({ ...values, Other__accountName: 'b' }), 'Mine')).toBe(key)
+    for (const other of [
+      { Mine__accountName: 'b' },
+      { Mine__clientId: 'c' },
+      { Mine__serviceUri: 'https://o' },
+    ])
+      expect(connectionKey(settings({ ...values, ...other }), 'Mine')).not.toBe(key)
   })
 
   // https://learn.microsoft.com/azure/azure-functions/functions-reference#common-properties-for-identity-based-connections
@@ -239,7 +246,9 @@ describe('a connection', () => {
     if (connection.kind !== 'identity') throw new Error('no identity')
     expect(connection.serviceUri(service)).toBe('https://x')
     expect(() => connection.serviceUri(service === 'blob' ? 'queue' : 'blob')).toThrow(BindingError)
-    expect(connectionKey(settings({ AzureWebJobsStorage__accountName: 'a' }), undefined)).toBe('identity:')
+    const one = settings({ AzureWebJobsStorage__accountName: 'a' })
+    const keys = [undefined, '', 'Storage', 'AzureWebJobsStorage'].map((name) => connectionKey(one, name))
+    expect(new Set(keys).size).toBe(1)
   })
 
   test('an identity without the service says which setting is missing', () => {

@@ -11,7 +11,7 @@ import {
 } from './function.ts'
 import type { FunctionTimeout } from '../config/host-options.ts'
 import { traceContext } from './trace-context.ts'
-import type { WorkerProcess } from './worker-process.ts'
+import { WorkerExitError, type WorkerProcess } from './worker-process.ts'
 
 /** What a 32-bit timer can hold. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -62,7 +62,9 @@ export function createAttempt(
       write('error', `Executed 'Functions.${fn.name}' (Failed, Id=${invocationId}, Duration=${duration()})`)
       write('error', describe(fn, error))
       ended(error)
-      return { ok: false, error }
+      const endedWorker =
+        thrown instanceof TimeoutError || (thrown instanceof WorkerExitError && !worker.wasKilled())
+      return { ok: false, error, endedWorker }
     }
   }
 

@@ -28,7 +28,8 @@ export function withRetries(
       const delay = retryDelay(policy, retry, Math.random())
       onWait(delay, retry, maxRetryCount)
       await systemClock.sleep(delay, stopping)
-      if (stopping.aborted) return outcome
+      // It is not over: there would have been another attempt.
+      if (stopping.aborted) return { ok: false, error: outcome.error }
       outcome = await attempt(event, { retryCount: retry, maxRetryCount, exception: outcome.error })
     }
     return outcome

@@ -9,6 +9,8 @@ export type StorageConnection =
       readonly kind: 'identity'
       readonly serviceUri: (service: StorageService) => string
       readonly credential: () => Promise<TokenCredential>
+      /** What address and credential are made of, in one text. */
+      readonly key: string
     }
 
 /** The storage services a connection may name a URI for. */
@@ -96,7 +98,7 @@ function connectionStringFault(value: string): string | undefined {
 /** A key that is the same for connections that lead to the same account in the same way. */
 export function connectionKey(settings: Settings, name: string | undefined): string {
   const connection = resolveConnection(settings, name)
-  return connection.kind === 'connectionString' ? connection.value : `identity:${name ?? ''}`
+  return connection.kind === 'connectionString' ? connection.value : connection.key
 }
 
 function identityConnection(settings: Settings, section: string): StorageConnection | undefined {
@@ -122,7 +124,13 @@ function identityConnection(settings: Settings, section: string): StorageConnect
       )
     },
     credential: () => createCredential(get),
+    key: identityKey(settings, section),
   }
+}
+
+/** The settings of a connection with an identity, in one text: a client that was made of others is another one. */
+export function identityKey(settings: Settings, section: string): string {
+  return JSON.stringify([...settings.under(`${section}:`)].sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /**

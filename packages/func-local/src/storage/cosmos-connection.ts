@@ -1,11 +1,16 @@
 import type { TokenCredential } from '@azure/identity'
 import type { Settings } from '../config/settings.ts'
 import { BindingError } from '../host/function.ts'
-import { createCredential } from './connection.ts'
+import { createCredential, identityKey } from './connection.ts'
 
 /** How to reach an account of Cosmos DB: with a key, or as an identity. */
 export type CosmosConnection = { readonly endpoint: string } & (
-  { readonly key: string } | { readonly credential: () => Promise<TokenCredential> }
+  | { readonly key: string }
+  | {
+      readonly credential: () => Promise<TokenCredential>
+      /** What the credential is made of, in one text. */
+      readonly identity: string
+    }
 )
 
 // https://github.com/Azure/azure-webjobs-sdk-extensions/blob/dev/src/WebJobs.Extensions.CosmosDB/Constants.cs
@@ -39,6 +44,7 @@ export function findCosmosConnection(
       return {
         endpoint: checked(endpoint, `${candidate}__accountEndpoint`),
         credential: () => createCredential(get),
+        identity: identityKey(settings, candidate),
       }
     }
   }

@@ -39,7 +39,7 @@ const clients = new Map<string, Promise<CosmosClient>>()
 async function cosmosClient(settings: Settings, place: ContainerPlace): Promise<CosmosClient> {
   const { connection: name, preferredLocations = [] } = place
   const connection = resolveCosmosConnection(settings, name)
-  const access = 'key' in connection ? connection.key : `identity:${name ?? ''}`
+  const access = 'key' in connection ? connection.key : connection.identity
   const key = [connection.endpoint, access, ...preferredLocations].join(' ')
   let client = clients.get(key)
   if (client === undefined) {
@@ -123,6 +123,14 @@ export async function containerIdentity(settings: Settings, place: ContainerPlac
 }
 
 /**
+ * The continuation of a page, with the milliseconds of the time that the feed began at. Until every partition has been read once,
+ * the SDK's own has nothing of the others, and would begin them with what was there before.
+ */
+const SINCE = /^since=(\d+);/
+/** Clocks of this machine and of an account are not this far apart. */
+const CLOCKS_MS = 60_000
+
+/**
  * Reads a container's changes, all partitions, each item as it is since its last change. After an error it goes on from the page
  * that was read last.
  *
@@ -138,40 +146,63 @@ export function openChangeFeed(
   start: FeedStart,
   from: string | undefined,
 ): ChangeFeed {
-  let continuation = from
+  const [prefix = '', given] = SINCE.exec(from ?? '') ?? []
+  const isNew = from === undefined
+  const since =
+    given !== undefined
+      ? Number(given)
+      : start instanceof Date
+        ? start.getTime()
+        : isNew && start === 'now'
+          ? Date.now() - CLOCKS_MS
+          : undefined
+  let continuation = from?.slice(prefix.length)
   let iterator: ChangeFeedPullModelIterator<unknown> | undefined
   return {
     next: async () => {
-      const { ChangeFeedStartFrom } = await import('@azure/cosmos')
-      const startFrom = (): object => {
-        if (continuation !== undefined) return ChangeFeedStartFrom.Continuation(continuation)
-        if (start === 'beginning') return ChangeFeedStartFrom.Beginning()
-        return start === 'now' ? ChangeFeedStartFrom.Now() : ChangeFeedStartFrom.Time(start)
-      }
-      try {
-        return await onContainer(settings, place, async (container) => {
-          iterator ??= container.items.getChangeFeedIterator<unknown>({
-            changeFeedStartFrom: startFrom(),
-            ...(most !== undefined && { maxItemCount: most }),
-          })
-          const { statusCode, result, continuationToken } = await iterator.readNext()
-          if (statusCode !== 200 && statusCode !== 304)
-            throw new CosmosError(
-              `The change feed was responded to with ${statusCode}.`,
-              statusCode,
-              undefined,
-            )
-          continuation = continuationToken
-          const items = statusCode === 304 ? [] : (result as readonly unknown[])
-          return { items, continuation: continuationToken }
-        })
-      } catch (error) {
-        // What it has read of some partitions it would not read again.
-        iterator = undefined
-        throw error
+      for (;;) {
+        const all = await read()
+        const items = since === undefined ? all : all.filter((item) => !isBefore(item, since))
+        // A page of nothing but older changes is not the end of the feed.
+        if (items.length > 0 || all.length === 0) {
+          const own = continuation ?? ''
+          return { items, continuation: since === undefined ? own : `since=${since};${own}` }
+        }
       }
     },
   }
+
+  async function read(): Promise<readonly unknown[]> {
+    const { ChangeFeedStartFrom } = await import('@azure/cosmos')
+    const startFrom = (): object => {
+      if (continuation !== undefined) return ChangeFeedStartFrom.Continuation(continuation)
+      if (start === 'beginning') return ChangeFeedStartFrom.Beginning()
+      return start === 'now' ? ChangeFeedStartFrom.Now() : ChangeFeedStartFrom.Time(start)
+    }
+    try {
+      return await onContainer(settings, place, async (container) => {
+        iterator ??= container.items.getChangeFeedIterator<unknown>({
+          changeFeedStartFrom: startFrom(),
+          ...(most !== undefined && { maxItemCount: most }),
+        })
+        const { statusCode, result, continuationToken } = await iterator.readNext()
+        if (statusCode !== 200 && statusCode !== 304)
+          throw new CosmosError(`The change feed was responded to with ${statusCode}.`, statusCode, undefined)
+        continuation = continuationToken
+        return statusCode === 304 ? [] : result
+      })
+    } catch (error) {
+      // What it has read of some partitions it would not read again.
+      iterator = undefined
+      throw error
+    }
+  }
+}
+
+/** Whether an item was changed last before a time; `_ts` has whole seconds. */
+function isBefore(item: unknown, milliseconds: number): boolean {
+  const { _ts } = item as { readonly _ts?: unknown }
+  return typeof _ts === 'number' && _ts < Math.floor(milliseconds / 1000)
 }
 
 /** Leases as items of a container, whose partition key is `/id`. */

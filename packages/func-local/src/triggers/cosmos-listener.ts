@@ -16,7 +16,7 @@ export interface ChangeFeed {
   readonly next: () => Promise<ChangePage>
 }
 
-/** What a listener needs; `run` says whether the function succeeded. */
+/** What a listener needs; `run` says whether the function succeeded, or has ended its worker: also then the batch is over. */
 export interface CosmosListenerOptions {
   readonly target: StorageTarget
   /** Milliseconds between two looks at a feed that has nothing new. */
@@ -38,8 +38,8 @@ const STOP_GRACE_MS = 5000
 
 /**
  * Delivers the changes of a container, one page after the other. The lease moves on when the function has ended, also when it has
- * failed, which is what the real host does: a retry policy repeats it before that. What was under way when the host stops is
- * delivered again, unless the function succeeded.
+ * failed, which is what the real host does: a retry policy repeats it before that. What fails while the host stops is delivered
+ * again.
  *
  * https://learn.microsoft.com/azure/azure-functions/functions-bindings-cosmosdb-v2-trigger and
  * https://github.com/Azure/azure-webjobs-sdk-extensions/blob/dev/src/WebJobs.Extensions.CosmosDB/Trigger/CosmosDBTriggerListener.cs

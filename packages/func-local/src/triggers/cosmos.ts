@@ -17,6 +17,7 @@ import {
 import {
   containerIdentity,
   containerTarget,
+  CosmosError,
   cosmosLeases,
   createContainer,
   openChangeFeed,
@@ -35,6 +36,7 @@ const RENEW_MS = 17_000
 const EXPIRATION_MS = 60_000
 /** The real host looks every 13 seconds; when an app is reloaded its old worker still has the lease for a moment. */
 const ACQUIRE_MS = 1000
+const NOT_FOUND = 404
 
 /** The trigger of Cosmos DB: https://learn.microsoft.com/azure/azure-functions/functions-bindings-cosmosdb-v2-trigger */
 export const cosmosTrigger: TriggerType = {
@@ -64,8 +66,10 @@ export const cosmosTrigger: TriggerType = {
         onCall: { service: 'Cosmos DB', because, connection, packages: [] },
       }
     }
-    const run = async (items: readonly unknown[]): Promise<boolean> =>
-      (await invoke(changesEvent(items, place))).ok
+    const run = async (items: readonly unknown[]): Promise<boolean> => {
+      const outcome = await invoke(changesEvent(items, place))
+      return outcome.ok || outcome.endedWorker === true
+    }
     const { place, ...listener } = listenerOf(trigger, services, run)
     return { ...listener, ...byHand }
   },
@@ -133,7 +137,11 @@ function listenerOf(
       if (!isCreated) await createContainer(settings, leases, { partitionKey: '/id', throughput })
       isCreated = true
       const id = `${prefix}${await containerIdentity(settings, place)}..func-local`
-      return await claimLease(cosmosLeases(settings, leases), id, owner, expirationMs, systemClock)
+      try {
+        return await claimLease(cosmosLeases(settings, leases), id, owner, expirationMs, systemClock)
+      } catch (error) {
+        throw leaseError(error, leases)
+      }
     },
     feed: (from) => openChangeFeed(settings, place, most, start, from),
     log,
@@ -141,6 +149,15 @@ function listenerOf(
     run,
   })
   return { ...listener, place }
+}
+
+/** An error of the container with the leases, which the trigger's messages do not name. */
+function leaseError(error: unknown, { database, container }: ContainerPlace): unknown {
+  if (!(error instanceof CosmosError)) return error
+  const help =
+    error.statusCode === NOT_FOUND ? '; createLeaseContainerIfNotExists: true in the trigger creates it' : ''
+  const message = `the lease container '${container}' of database '${database}': ${error.message}${help}`
+  return new CosmosError(message, error.statusCode, error.code, error)
 }
 
 function startOf(trigger: NamedBinding, time: string | undefined): FeedStart {

@@ -31,12 +31,16 @@ export interface FakeCosmos {
 
 const ACCOUNT = { writableLocations: [], readableLocations: [] }
 const DEFINITION = { id: 'c', _rid: 'r1', partitionKey: { paths: ['/pk'], kind: 'Hash' } }
-const RANGES = {
-  _rid: 'r1',
-  PartitionKeyRanges: [{ id: '0', minInclusive: '', maxExclusive: 'FF', _rid: 'r2' }],
-}
-/** Starts an account with the database `d` and its container `c`, whose partition key is `/pk`. */
-export async function startFakeCosmos(): Promise<FakeCosmos> {
+const RANGES = [
+  [{ id: '0', minInclusive: '', maxExclusive: 'FF', _rid: 'r2' }],
+  [
+    { id: '0', minInclusive: '', maxExclusive: '7F', _rid: 'r2' },
+    { id: '1', minInclusive: '7F', maxExclusive: 'FF', _rid: 'r3' },
+  ],
+]
+
+/** Starts an account with the database `d` and its container `c` of one or two partitions, whose partition key is `/pk`. */
+export async function startFakeCosmos(partitions: 1 | 2 = 1): Promise<FakeCosmos> {
   let lookUps = 0
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
@@ -77,7 +81,9 @@ export async function startFakeCosmos(): Promise<FakeCosmos> {
       lookUps += 1
       return { status: 200, body: DEFINITION }
     }
-    return path.endsWith('/pkranges') ? { status: 200, body: RANGES } : undefined
+    return path.endsWith('/pkranges')
+      ? { status: 200, body: { _rid: 'r1', PartitionKeyRanges: RANGES[partitions - 1] } }
+      : undefined
   }
 
   function answer(request: CosmosRequest): CosmosResponse {
