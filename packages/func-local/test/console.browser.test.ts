@@ -134,6 +134,17 @@ describe('the functions', () => {
     expect(complaints).toStrictEqual([])
   })
 
+  it('characters that end a line elsewhere lose no event', async () => {
+    const call = await form('greet')
+    await call.getByLabel('Message').fill('{"name":"all\\u2028the\\u2029lines"}')
+    await call.getByRole('button', { name: 'Call without the queue' }).click()
+    await call.getByText('succeeded').waitFor()
+    const row = invocations().filter({ hasText: /Greeted all\sthe\slines\./ })
+    await row.waitFor()
+    await page.reload()
+    await row.waitFor()
+  })
+
   it('a message that fails is on the poison queue, which can be looked into', async () => {
     const call = await form('greet')
     await call.getByLabel('Message').fill(JSON.stringify({ name: IMAGE, fail: true }))
