@@ -269,6 +269,12 @@ describe('the console of a host', () => {
       await ended
       expect((await follow()).status).toBe(503)
     })
+
+    test('none begins when the host has ended before the first', async () => {
+      await start()
+      server.console?.close()
+      expect((await follow()).status).toBe(503)
+    })
   })
 
   describe('queues', () => {

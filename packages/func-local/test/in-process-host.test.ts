@@ -11,6 +11,7 @@ import { StoppedError } from '../src/host/app-runner.ts'
 import { writeApp, type TestApp } from './harness/app.ts'
 import { createFakeLog, type FakeLog } from './harness/fake-log.ts'
 import { until } from './harness/fake-storage.ts'
+import { freePort } from './harness/port.ts'
 import { WORKER_CHANNEL } from './harness/worker-channel.ts'
 
 /** A worker whose app is `functions.json` in its folder; it answers with its environment, or never. */
@@ -281,6 +282,22 @@ describe('a host in this process', () => {
       during.abort()
     }, 300)
     await failed
+  })
+
+  test('an open page of the console does not hold up the end of a start', async () => {
+    const stopping = new AbortController()
+    const port = await freePort()
+    const log = createFakeLog()
+    const setup = { console: true, port, log, stopping: stopping.signal }
+    const failed = expect(start('{}', {}, setup)).rejects.toThrow(StoppedError)
+    const address = `http://127.0.0.1:${port}/admin/func-local/console/events`
+    const open = async (): Promise<Response> => await fetch(address).catch(open)
+    const events = await open()
+    stopping.abort()
+    await failed
+    // It has ended; it was not cut off.
+    expect(await events.text()).toContain('"phase":"loading"')
+    expect(log.lines.filter((line) => line.includes('Stopping'))).toEqual([])
   })
 
   test('a stop without work is quick, and clean; the port is free', async () => {

@@ -151,6 +151,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     log.info('Worker process started and initialized.')
     log.info(`Host lock lease acquired by instance ID '${instanceId}'.`)
   } catch (error) {
+    // The server waits for streams of open pages.
+    hostConsole?.close()
     await Promise.all([watcher?.close(), server.close()])
     throw error
   } finally {
