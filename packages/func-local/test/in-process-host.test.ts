@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import path from 'node:path'
 import { readConfiguration } from '../src/config/configuration.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
@@ -323,6 +323,23 @@ describe('a host in this process', () => {
     const text = await events.text()
     expect(text).toContain('"text":"Worker process started and initialized."')
     expect(log.lines).toHaveLength(before)
+  })
+
+  test('with another address the console is said where it answers, and nowhere else', async () => {
+    const all = await start(app(http('hello')), {}, { console: true, address: '0.0.0.0' })
+    expect(all.log.lines).toContain(`plain \thello: http://0.0.0.0:${all.port}/api/hello`)
+    const [line = ''] = all.log.lines.filter((one) => one.startsWith('plain Console: '))
+    const page = await fetch(line.replace('plain Console: ', ''), { headers: { accept: 'text/html' } })
+    expect(await page.text()).toContain('id="invocation-list"')
+    const [own] = Object.values(networkInterfaces()).flatMap((every = []) =>
+      every.filter(({ internal, family }) => !internal && family === 'IPv4'),
+    )
+    // Without a network there is no other address.
+    if (own === undefined) return
+    await host?.stop()
+    await files?.remove()
+    const { log } = await start(app(http('hello')), {}, { console: true, address: own.address })
+    expect(log.lines.filter((one) => one.includes('Console'))).toEqual([])
   })
 
   test('with a function at / says where the console is then', async () => {
