@@ -256,6 +256,8 @@ describe('the console of a host', () => {
 
     test('so many pages at once, and one more when another has gone', async () => {
       await start()
+      // Of the six connections that a browser opens to a host, some stay free.
+      expect(MOST_STREAMS).toBeLessThanOrEqual(4)
       for (let n = 0; n < MOST_STREAMS; n++) expect((await follow()).status).toBe(200)
       expect((await follow()).status).toBe(503)
       streams[0]?.end()

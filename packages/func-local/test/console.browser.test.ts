@@ -398,6 +398,25 @@ describe('everybody', () => {
   })
 })
 
+it('leaves a browser connections to the host when many pages are open', async () => {
+  await card('greet').waitFor()
+  const others: Page[] = []
+  for (let n = 0; n < 3; n++) {
+    const other = await context.newPage()
+    await other.goto(host.url)
+    await other.getByText(/^Running, func-local/).waitFor({ timeout: PATIENCE_MS })
+    others.push(other)
+  }
+  const last = await context.newPage()
+  await last.goto(host.url)
+  await last.getByText('Too many pages of the console are open.').waitFor({ timeout: PATIENCE_MS })
+  const timer = await form('tick')
+  await timer.getByRole('button', { name: 'Run now' }).click()
+  await timer.getByText('information: past due: false').waitFor()
+  await others[0]?.close()
+  await last.getByText(/^Running, func-local/).waitFor({ timeout: PATIENCE_MS })
+})
+
 it('says when the host has gone, and goes on when it is back', async () => {
   const own = await startHost(files.directory, { env: environment() })
   await context.close()
