@@ -100,6 +100,18 @@ describe('the latest invocations', () => {
     expect(ring.find('b')).toBeUndefined()
   })
 
+  test('those that run are known, also when the end of others is no longer kept', () => {
+    const { ring, begin, end } = start()
+    for (const id of ['a', 'b', 'c']) begin(id)
+    end('a')
+    end('b')
+    expect(ring.running()).toEqual(['c'])
+    for (const id of ['d', 'e', 'f']) begin(id)
+    expect(ring.running()).toEqual(['d', 'e', 'f'])
+    end('c')
+    expect(ring.running()).toEqual(['e', 'f'])
+  })
+
   test('only those that have changed are told again', () => {
     const { ring, begin, end, ids } = start()
     let changes = 0

@@ -206,7 +206,7 @@ describe('the console of a host', () => {
         },
       ])
       expect((app['functions'] as { form?: unknown }[])[0]?.form).toBeUndefined()
-      expect(await next('invocations')).toEqual({ total: 0, failed: 0, invocations: [] })
+      expect(await next('invocations')).toEqual({ total: 0, failed: 0, running: [], invocations: [] })
     })
 
     test('says that the app is loading', async () => {
@@ -226,7 +226,9 @@ describe('the console of a host', () => {
         expect(await next('invocations')).toMatchObject({ total: 1, invocations: [{ id: 'before' }] })
       begin('after')
       for (const { next } of [first, second])
-        expect(await next('invocations')).toMatchObject({ total: 2, invocations: [{ id: 'after' }] })
+        expect(await next('invocations')).toMatchObject({
+          ...{ total: 2, running: ['before', 'after'], invocations: [{ id: 'after' }] },
+        })
     })
 
     test('tells what the host says', async () => {

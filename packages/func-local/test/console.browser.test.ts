@@ -267,6 +267,24 @@ describe('the invocations', () => {
     expect(await shown()).toStrictEqual(['tick'])
   })
 
+  it('that end together, more than the host keeps, do not run for ever, and a pause keeps what can be shown', async () => {
+    await card('greet').waitFor()
+    const callMany = async (): Promise<void> => {
+      const total = page.locator('#counts')
+      const before = Number.parseInt(await total.innerText(), 10) || 0
+      const ids = Array.from({ length: 300 }, (_, n) => n)
+      await Promise.all(ids.map((id) => host.fetch(`/api/hello/${id}`)))
+      await total.filter({ hasText: `${before + ids.length} since the start` }).waitFor()
+    }
+    await callMany()
+    await page.locator('#invocation-list:has(> li):not(:has(.running))').waitFor()
+    await page.getByRole('button', { name: 'Pause' }).click()
+    for (let n = 0; n < 3; n++) await callMany()
+    await page.getByRole('button', { name: 'Resume (200 or more changed)' }).click()
+    await page.locator('#invocation-list:has(> li):not(:has(.running))').waitFor()
+    expect(await invocations().count()).toBeLessThanOrEqual(200)
+  })
+
   it('are said to a screen reader in few words', async () => {
     const timer = await form('tick')
     await timer.getByRole('button', { name: 'Run now' }).click()

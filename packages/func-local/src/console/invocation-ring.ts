@@ -7,6 +7,8 @@ import { beginning, previewOf } from './preview.ts'
 export interface InvocationRing {
   /** Those that have changed after a revision, in the order in which they began; the first revision is 0. */
   readonly changedSince: (revision: number) => readonly InvocationSummary[]
+  /** The ids of those that have not ended; one that others have pushed out is not among them. */
+  readonly running: () => readonly string[]
   readonly find: (id: string) => InvocationDetails | undefined
   /** Grows with each change. */
   readonly revision: () => number
@@ -68,6 +70,7 @@ export function createInvocationRing(
   return {
     changedSince: (known) =>
       [...ring.values()].filter((kept) => kept.revision > known).map((kept) => summaryOf(kept, redact)),
+    running: () => [...ring.values()].filter(({ outcome }) => outcome === 'running').map(({ id }) => id),
     find: (id) => {
       const kept = ring.get(id)
       return kept === undefined ? undefined : detailsOf(kept, redact)
