@@ -122,6 +122,19 @@ describe('a look at messages', () => {
     expect(looked).toMatchObject({ messages: [{ body: { text: 'a ***' } }] })
   })
 
+  test('a secret where a message is cut is hidden whole', async () => {
+    const secret = 'k'.repeat(48)
+    const long = '-'.repeat(4056)
+    storage.putMessage('long', base64(long + secret))
+    storage.putMessage('long', `${long} ${secret}`)
+    const looked = await lookInto(only(reader('a', 'long')), false, services, (text) =>
+      text.replaceAll(secret, '***'),
+    )
+    expect(looked).toMatchObject({
+      messages: [{ body: { text: `${long}***` } }, { isDecoded: false, body: { text: `${long} ***` } }],
+    })
+  })
+
   test('what cannot be looked at is said', async () => {
     const absent = only(reader('a', 'absent'))
     expect(await lookInto(absent, false, services, noRedaction)).toEqual({

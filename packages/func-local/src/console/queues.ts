@@ -12,7 +12,7 @@ import { readQueueOptions } from '../storage/queue-options.ts'
 import { openQueue } from '../storage/queues.ts'
 import { poisonQueueOf } from '../triggers/queue-listener.ts'
 import type { QueueLook, ShownMessage, ShownQueue } from './messages.ts'
-import { previewOfBytes, previewOfText } from './preview.ts'
+import { previewOfBytes, previewOfText, type Redact } from './preview.ts'
 
 /** What says where queues are, and how their messages are written. */
 export interface QueueConfiguration {
@@ -116,7 +116,7 @@ export async function lookInto(
   queue: NamedQueue,
   isPoison: boolean,
   { settings, hostConfig }: QueueConfiguration,
-  redact: (text: string) => string,
+  redact: Redact,
 ): Promise<QueueLook> {
   const name = isPoison ? poisonQueueOf(queue.name) : queue.name
   if (name === undefined || queue.isPattern) return { kind: 'failed', reason: 'There is no such queue.' }
@@ -129,10 +129,9 @@ export async function lookInto(
       kind: 'messages',
       messages: messages.map(({ messageId, messageText, dequeueCount, insertedOn }): ShownMessage => {
         const bytes = decodeMessage(messageText, messageEncoding)
-        const body = bytes === undefined ? previewOfText(messageText) : previewOfBytes(bytes)
         return {
           ...{ id: messageId, dequeueCount, insertedAt: insertedOn.getTime() },
-          body: { ...body, text: redact(body.text) },
+          body: bytes === undefined ? previewOfText(messageText, redact) : previewOfBytes(bytes, redact),
           isDecoded: bytes !== undefined,
         }
       }),
