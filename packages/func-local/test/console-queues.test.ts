@@ -58,6 +58,20 @@ describe('the queues that functions name', () => {
     expect(queueIdOf(queues, 'fn')).toBeUndefined()
   })
 
+  test('two names of one identity lead to one queue, and two queues have two ids', () => {
+    const functions = [
+      reader('a', 'inbox', [output('inbox', 'AzureWebJobsStorage'), output('inbox', 'Storage')]),
+    ]
+    const ids = (settings: Readonly<Record<string, string>>): string[] =>
+      namedQueues(functions, fakeServices(settings).settings).map(({ id }) => id)
+    const identity = { AzureWebJobsStorage__accountName: 'a' }
+    expect(ids(identity)).toEqual(['AzureWebJobsStorage/inbox'])
+    expect(ids({ ...identity, AzureWebJobsAzureWebJobsStorage__accountName: 'b' })).toEqual([
+      'AzureWebJobsStorage/inbox',
+      'AzureWebJobsAzureWebJobsStorage/inbox',
+    ])
+  })
+
   test('one whose name or connection cannot be used is left out', () => {
     const bad = [output('Not_Valid'), output('%NONE%'), output('fine', 'None')]
     expect(queuesOf({ definition: fakeFunction({ type: 'timerTrigger' }, { outputs: bad }) })).toEqual([])

@@ -239,8 +239,15 @@ describe('a connection', () => {
     if (connection.kind !== 'identity') throw new Error('no identity')
     expect(connection.serviceUri(service)).toBe('https://x')
     expect(() => connection.serviceUri(service === 'blob' ? 'queue' : 'blob')).toThrow(BindingError)
-    expect(connectionKey(settings({ AzureWebJobsStorage__accountName: 'a' }), undefined)).toBe('identity:')
   })
+
+  test.each([undefined, '', 'Storage', 'AzureWebJobsStorage'])(
+    'an identity has one key, also as %j',
+    (name) => {
+      const given = settings({ AzureWebJobsStorage__accountName: 'a' })
+      expect(connectionKey(given, name)).toBe('identity:AzureWebJobsStorage')
+    },
+  )
 
   test('an identity without the service says which setting is missing', () => {
     const connection = resolveConnection(settings({ Mine__blobServiceUri: 'https://b' }), 'Mine')

@@ -4,7 +4,7 @@ import { resolveSettings } from '../binding-expression.ts'
 import { queueNameOf } from '../bindings/queue.ts'
 import { BindingError, requiredText, textOf, type NamedBinding } from '../host/function.ts'
 import type { LoadedFunction } from '../host/generation.ts'
-import { connectionKey, connectionName } from '../storage/connection.ts'
+import { connectionKey, connectionName, connectionSetting } from '../storage/connection.ts'
 import { nextStepOf, reasonOf, withTarget } from '../storage/errors.ts'
 import { decodeMessage, encodeMessage } from '../storage/queue-encoding.ts'
 import { inspectQueue } from '../storage/queue-inspection.ts'
@@ -58,7 +58,7 @@ export function namedQueues(functions: Functions, settings: Settings): readonly 
       const key = `${connectionKey(settings, connection)} ${name}`
       let queue = found.get(key)
       if (queue === undefined) {
-        const id = `${connectionName(connection)}/${name}`
+        const id = `${connectionSetting(settings, connection)}/${name}`
         queue = { id, name, connection, readers: [], writers: [], isPattern }
         found.set(key, queue)
       }

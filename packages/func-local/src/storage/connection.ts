@@ -96,7 +96,10 @@ function connectionStringFault(value: string): string | undefined {
 /** A key that is the same for connections that lead to the same account in the same way. */
 export function connectionKey(settings: Settings, name: string | undefined): string {
   const connection = resolveConnection(settings, name)
-  return connection.kind === 'connectionString' ? connection.value : `identity:${name ?? ''}`
+  // Names differ, `Storage` and `AzureWebJobsStorage`, where the settings are the same.
+  return connection.kind === 'connectionString'
+    ? connection.value
+    : `identity:${connectionSetting(settings, name)}`
 }
 
 function identityConnection(settings: Settings, section: string): StorageConnection | undefined {
