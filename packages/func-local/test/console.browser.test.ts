@@ -19,7 +19,7 @@ app.http('hello', { methods: ['GET', 'POST'], authLevel: 'anonymous', route: 'he
     context.warn('asked by ' + request.headers.get('x-who'))
     if (request.query.has('send')) context.extraOutputs.set(sent, { name: request.query.get('send') })
     if (request.query.has('crash')) process.exit(3)
-    return { status: 201, jsonBody: { id: request.params.id, text: await request.text() } }
+    return { status: 201, jsonBody: { id: request.params.id, tags: new URL(request.url).searchParams.getAll('tag'), text: await request.text() } }
   } })
 app.storageQueue('greet', { queueName: 'greetings', connection, handler: (message, context) => {
   context.log('Greeted ' + message.name + '.')
@@ -171,18 +171,19 @@ describe('the functions', () => {
     const call = await form('hello')
     await call.getByLabel('Method').selectOption('POST')
     await call.getByLabel('Route: id').fill('a b+ü')
-    await call.getByLabel('Query').fill('send=Ada')
-    await call.getByLabel('Headers').fill('X-Who: me\n')
+    await call.getByLabel('Query').fill('send=Ada&tag=a&tag=b')
+    await call.getByLabel('Headers').fill('X-Who: me\nX-Who: you\n')
     await call.getByLabel('Body').fill(IMAGE)
     await call.getByRole('button', { name: 'Send the request' }).click()
     const result = call.locator('.result')
     await result.getByText('Response: 201').waitFor()
     expect(JSON.parse(await result.getByLabel('Body').innerText())).toStrictEqual({
       id: 'a b+ü',
+      tags: ['a', 'b'],
       text: IMAGE,
     })
-    expect(await result.innerText()).toContain('warning: asked by me')
-    const row = await invocation('asked by me')
+    expect(await result.innerText()).toContain('warning: asked by me,you')
+    const row = await invocation('asked by me,you')
     expect(await row.innerText()).toMatch(/succeeded, 201/)
     expect(await row.innerText()).toContain('"name": "Ada"')
     // The output was written, so that another function has run.
