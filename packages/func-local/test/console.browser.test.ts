@@ -240,6 +240,25 @@ describe('the functions', () => {
   })
 })
 
+describe('the queues', () => {
+  it('change with who reads and writes them', async () => {
+    const code = (more: string): string =>
+      `const { app, output } = require('@azure/functions')
+      const mail = { queueName: 'mail', connection: 'AzureWebJobsStorage' }
+      app.timer('writer', { schedule: '0 0 0 1 1 *', extraOutputs: [output.storageQueue(mail)], handler: () => {} })
+      ${more}`
+    await files.write({ 'src/more.js': code('') })
+    await queues().scrollIntoViewIfNeeded()
+    const queue = queues().getByRole('listitem').filter({ hasText: 'mail' })
+    await queue.getByText('AzureWebJobsStorage; written by writer').waitFor()
+    await files.write({ 'src/more.js': code("app.storageQueue('reader', { ...mail, handler: () => {} })") })
+    await queue.getByText('AzureWebJobsStorage; read by reader; written by writer').waitFor()
+    await queue.getByRole('button', { name: /^mail-poison/ }).waitFor()
+    await files.write({ 'src/more.js': '' })
+    await queue.waitFor({ state: 'detached' })
+  })
+})
+
 describe('the invocations', () => {
   it('can be filtered, paused and cleared', async () => {
     const timer = await form('tick')
