@@ -26,7 +26,7 @@ export interface RingLimits {
   readonly characters: number
 }
 
-export const RING_LIMITS: RingLimits = { invocations: 100, lines: 200, characters: 16_384 }
+const RING_LIMITS: RingLimits = { invocations: 100, lines: 200, characters: 16_384 }
 const MOST_OUTPUTS = 20
 const GIST_CHARACTERS = 200
 const STACK_CHARACTERS = 4096

@@ -14,7 +14,7 @@ export type Data = NonNullable<InvokeRequest['data']>
 export class KeyNeededError extends Error {}
 
 /** The host did not do what it was asked for; the message says why. */
-export class HostError extends Error {}
+class HostError extends Error {}
 
 /** Remembers the key of a host with `--enableAuth` for as long as the tab is open. */
 export function useKey(key: string): void {
