@@ -190,6 +190,15 @@ describe('the functions', () => {
     await invocations().filter({ hasText: 'Greeted Ada.' }).first().waitFor()
   })
 
+  it('the result of a form has no secrets of the settings', async () => {
+    const [, secret = ''] = /AccountKey=([^;]+)/.exec(azurite.connectionString) ?? []
+    expect(secret).not.toBe('')
+    const call = await form('bus')
+    await call.getByLabel('Data').fill(JSON.stringify({ key: secret }))
+    await call.getByRole('button', { name: 'Call' }).click()
+    expect(JSON.parse(await call.getByLabel('Result').innerText())).toStrictEqual({ got: { key: '***' } })
+  })
+
   it('what is not filled in as it must be is said, and nothing is called', async () => {
     const call = await form('hello')
     await call.getByLabel('Headers').fill('no header')
