@@ -1,15 +1,16 @@
 import { describe, expect, test } from '@jest/globals'
 import { createHostRecord } from '../src/console/host-record.ts'
 import { createInvocationRing } from '../src/console/invocation-ring.ts'
-import { beginning, previewOf, previewOfBytes } from '../src/console/preview.ts'
+import { beginning, previewOf, previewOfBytes, type Redact } from '../src/console/preview.ts'
 import { createInvocationFeed, type InvocationNews } from '../src/host/invocation-feed.ts'
 import type { TypedData } from '../src/protocol.ts'
 import { createFakeLog } from './harness/fake-log.ts'
 
+const noRedaction: Redact = (text) => text
 const LIMITS = { invocations: 3, lines: 2, characters: 10 }
 
 describe('the latest invocations', () => {
-  function start(limits = LIMITS, redact: (text: string) => string = (text) => text) {
+  function start(limits = LIMITS, redact: Redact = noRedaction) {
     const feed = createInvocationFeed()
     const ring = createInvocationRing(feed, redact, limits)
     const tell = (
@@ -100,6 +101,18 @@ describe('the latest invocations', () => {
     expect(ring.find('b')).toBeUndefined()
   })
 
+  test('those that run are known, also when the end of others is no longer kept', () => {
+    const { ring, begin, end } = start()
+    for (const id of ['a', 'b', 'c']) begin(id)
+    end('a')
+    end('b')
+    expect(ring.running()).toEqual(['c'])
+    for (const id of ['d', 'e', 'f']) begin(id)
+    expect(ring.running()).toEqual(['d', 'e', 'f'])
+    end('c')
+    expect(ring.running()).toEqual(['e', 'f'])
+  })
+
   test('only those that have changed are told again', () => {
     const { ring, begin, end, ids } = start()
     let changes = 0
@@ -152,23 +165,46 @@ describe('the latest invocations', () => {
     expect(JSON.stringify([ring.changedSince(0), ring.find('a')])).not.toContain('secret')
     expect(ring.find('a')?.returned?.text).toBe('a ***')
   })
+
+  test('a secret where a text is cut is hidden whole', () => {
+    const secret = 'K'.repeat(48)
+    const { ring, begin, end, log, output } = start({ ...LIMITS, characters: 100 }, (text) =>
+      text.replaceAll(secret, '***'),
+    )
+    // Of the secret 40 characters are before the cut.
+    const before = (cut: number): string => '-'.repeat(cut - 40) + secret
+    begin('a')
+    log('a', before(100))
+    output('a', 'text', { string: before(4096) })
+    output('a', 'bytes', { bytes: Buffer.from(before(4096)) })
+    end('a', {
+      error: { message: before(4096), stackTrace: before(4096) },
+      returnValue: { string: before(4096) },
+    })
+    expect(JSON.stringify([ring.changedSince(0), ring.find('a')])).not.toContain('K')
+    const { logs, outputValues, returned, error } = ring.find('a') ?? {}
+    expect([logs?.[0]?.message, outputValues?.[1]?.value.text, returned?.text, error?.stack]).toEqual(
+      [60, 4056, 4056, 4056].map((length) => '-'.repeat(length) + '***'),
+    )
+    expect(outputValues?.[0]?.value).toMatchObject({ size: 4104, isCut: false })
+  })
 })
 
 describe('the beginning of a value', () => {
   test('a text is cut between characters', () => {
     expect(beginning('abc', 3)).toBe('abc')
     expect(beginning('ab😀', 3)).toBe('ab')
-    expect(previewOf({ string: 'ü'.repeat(5000) })).toEqual({
+    expect(previewOf({ string: 'ü'.repeat(5000) }, noRedaction)).toEqual({
       ...{ text: 'ü'.repeat(4096), size: 10_000, isHex: false, isCut: true },
     })
   })
 
   test('bytes are text where they are, else hexadecimal', () => {
-    expect(previewOf({ bytes: Buffer.from('ü') })).toMatchObject({ text: 'ü', isHex: false })
-    expect(previewOfBytes(Buffer.from([0xff, 1]))).toEqual({
+    expect(previewOf({ bytes: Buffer.from('ü') }, noRedaction)).toMatchObject({ text: 'ü', isHex: false })
+    expect(previewOfBytes(Buffer.from([0xff, 1]), noRedaction)).toEqual({
       ...{ text: 'ff01', isHex: true, size: 2, isCut: false },
     })
-    const long = previewOfBytes(Buffer.alloc(300, 0xff))
+    const long = previewOfBytes(Buffer.alloc(300, 0xff), noRedaction)
     expect([long.text.length, long.size, long.isCut]).toEqual([512, 300, true])
   })
 })

@@ -58,6 +58,20 @@ describe('the queues that functions name', () => {
     expect(queueIdOf(queues, 'fn')).toBeUndefined()
   })
 
+  test('two names of one identity lead to one queue, and two queues have two ids', () => {
+    const functions = [
+      reader('a', 'inbox', [output('inbox', 'AzureWebJobsStorage'), output('inbox', 'Storage')]),
+    ]
+    const ids = (settings: Readonly<Record<string, string>>): string[] =>
+      namedQueues(functions, fakeServices(settings).settings).map(({ id }) => id)
+    const identity = { AzureWebJobsStorage__accountName: 'a' }
+    expect(ids(identity)).toEqual(['AzureWebJobsStorage/inbox'])
+    expect(ids({ ...identity, AzureWebJobsAzureWebJobsStorage__accountName: 'b' })).toEqual([
+      'AzureWebJobsStorage/inbox',
+      'AzureWebJobsAzureWebJobsStorage/inbox',
+    ])
+  })
+
   test('one whose name or connection cannot be used is left out', () => {
     const bad = [output('Not_Valid'), output('%NONE%'), output('fine', 'None')]
     expect(queuesOf({ definition: fakeFunction({ type: 'timerTrigger' }, { outputs: bad }) })).toEqual([])
@@ -120,6 +134,19 @@ describe('a look at messages', () => {
     const queue = only(reader('a', 'seen'))
     const looked = await lookInto(queue, true, services, (text) => text.replace('secret', '***'))
     expect(looked).toMatchObject({ messages: [{ body: { text: 'a ***' } }] })
+  })
+
+  test('a secret where a message is cut is hidden whole', async () => {
+    const secret = 'k'.repeat(48)
+    const long = '-'.repeat(4056)
+    storage.putMessage('long', base64(long + secret))
+    storage.putMessage('long', `${long} ${secret}`)
+    const looked = await lookInto(only(reader('a', 'long')), false, services, (text) =>
+      text.replaceAll(secret, '***'),
+    )
+    expect(looked).toMatchObject({
+      messages: [{ body: { text: `${long}***` } }, { isDecoded: false, body: { text: `${long} ***` } }],
+    })
   })
 
   test('what cannot be looked at is said', async () => {

@@ -19,7 +19,7 @@ app.http('hello', { methods: ['GET', 'POST'], authLevel: 'anonymous', route: 'he
     context.warn('asked by ' + request.headers.get('x-who'))
     if (request.query.has('send')) context.extraOutputs.set(sent, { name: request.query.get('send') })
     if (request.query.has('crash')) process.exit(3)
-    return { status: 201, jsonBody: { id: request.params.id, text: await request.text() } }
+    return { status: 201, jsonBody: { id: request.params.id, tags: new URL(request.url).searchParams.getAll('tag'), text: await request.text() } }
   } })
 app.storageQueue('greet', { queueName: 'greetings', connection, handler: (message, context) => {
   context.log('Greeted ' + message.name + '.')
@@ -134,6 +134,17 @@ describe('the functions', () => {
     expect(complaints).toStrictEqual([])
   })
 
+  it('characters that end a line elsewhere lose no event', async () => {
+    const call = await form('greet')
+    await call.getByLabel('Message').fill('{"name":"all\\u2028the\\u2029lines"}')
+    await call.getByRole('button', { name: 'Call without the queue' }).click()
+    await call.getByText('succeeded').waitFor()
+    const row = invocations().filter({ hasText: /Greeted all\sthe\slines\./ })
+    await row.waitFor()
+    await page.reload()
+    await row.waitFor()
+  })
+
   it('a message that fails is on the poison queue, which can be looked into', async () => {
     const call = await form('greet')
     await call.getByLabel('Message').fill(JSON.stringify({ name: IMAGE, fail: true }))
@@ -160,22 +171,32 @@ describe('the functions', () => {
     const call = await form('hello')
     await call.getByLabel('Method').selectOption('POST')
     await call.getByLabel('Route: id').fill('a b+ü')
-    await call.getByLabel('Query').fill('send=Ada')
-    await call.getByLabel('Headers').fill('X-Who: me\n')
+    await call.getByLabel('Query').fill('send=Ada&tag=a&tag=b')
+    await call.getByLabel('Headers').fill('X-Who: me\nX-Who: you\n')
     await call.getByLabel('Body').fill(IMAGE)
     await call.getByRole('button', { name: 'Send the request' }).click()
     const result = call.locator('.result')
     await result.getByText('Response: 201').waitFor()
     expect(JSON.parse(await result.getByLabel('Body').innerText())).toStrictEqual({
       id: 'a b+ü',
+      tags: ['a', 'b'],
       text: IMAGE,
     })
-    expect(await result.innerText()).toContain('warning: asked by me')
-    const row = await invocation('asked by me')
+    expect(await result.innerText()).toContain('warning: asked by me,you')
+    const row = await invocation('asked by me,you')
     expect(await row.innerText()).toMatch(/succeeded, 201/)
     expect(await row.innerText()).toContain('"name": "Ada"')
     // The output was written, so that another function has run.
     await invocations().filter({ hasText: 'Greeted Ada.' }).first().waitFor()
+  })
+
+  it('the result of a form has no secrets of the settings', async () => {
+    const [, secret = ''] = /AccountKey=([^;]+)/.exec(azurite.connectionString) ?? []
+    expect(secret).not.toBe('')
+    const call = await form('bus')
+    await call.getByLabel('Data').fill(JSON.stringify({ key: secret }))
+    await call.getByRole('button', { name: 'Call' }).click()
+    expect(JSON.parse(await call.getByLabel('Result').innerText())).toStrictEqual({ got: { key: '***' } })
   })
 
   it('what is not filled in as it must be is said, and nothing is called', async () => {
@@ -228,6 +249,25 @@ describe('the functions', () => {
   })
 })
 
+describe('the queues', () => {
+  it('change with who reads and writes them', async () => {
+    const code = (more: string): string =>
+      `const { app, output } = require('@azure/functions')
+      const mail = { queueName: 'mail', connection: 'AzureWebJobsStorage' }
+      app.timer('writer', { schedule: '0 0 0 1 1 *', extraOutputs: [output.storageQueue(mail)], handler: () => {} })
+      ${more}`
+    await files.write({ 'src/more.js': code('') })
+    await queues().scrollIntoViewIfNeeded()
+    const queue = queues().getByRole('listitem').filter({ hasText: 'mail' })
+    await queue.getByText('AzureWebJobsStorage; written by writer').waitFor()
+    await files.write({ 'src/more.js': code("app.storageQueue('reader', { ...mail, handler: () => {} })") })
+    await queue.getByText('AzureWebJobsStorage; read by reader; written by writer').waitFor()
+    await queue.getByRole('button', { name: /^mail-poison/ }).waitFor()
+    await files.write({ 'src/more.js': '' })
+    await queue.waitFor({ state: 'detached' })
+  })
+})
+
 describe('the invocations', () => {
   it('can be filtered, paused and cleared', async () => {
     const timer = await form('tick')
@@ -254,6 +294,24 @@ describe('the invocations', () => {
     await run()
     await page.getByRole('button', { name: 'Resume (1 changed)' }).click()
     expect(await shown()).toStrictEqual(['tick'])
+  })
+
+  it('that end together, more than the host keeps, do not run for ever, and a pause keeps what can be shown', async () => {
+    await card('greet').waitFor()
+    const callMany = async (): Promise<void> => {
+      const total = page.locator('#counts')
+      const before = Number.parseInt(await total.innerText(), 10) || 0
+      const ids = Array.from({ length: 300 }, (_, n) => n)
+      await Promise.all(ids.map((id) => host.fetch(`/api/hello/${id}`)))
+      await total.filter({ hasText: `${before + ids.length} since the start` }).waitFor()
+    }
+    await callMany()
+    await page.locator('#invocation-list:has(> li):not(:has(.running))').waitFor()
+    await page.getByRole('button', { name: 'Pause' }).click()
+    for (let n = 0; n < 3; n++) await callMany()
+    await page.getByRole('button', { name: 'Resume (200 or more changed)' }).click()
+    await page.locator('#invocation-list:has(> li):not(:has(.running))').waitFor()
+    expect(await invocations().count()).toBeLessThanOrEqual(200)
   })
 
   it('are said to a screen reader in few words', async () => {
@@ -385,6 +443,25 @@ describe('everybody', () => {
     })()`)
     expect(blocked.toSorted()).toStrictEqual(['connect-src', 'img-src', 'require-trusted-types-for'])
   })
+})
+
+it('leaves a browser connections to the host when many pages are open', async () => {
+  await card('greet').waitFor()
+  const others: Page[] = []
+  for (let n = 0; n < 3; n++) {
+    const other = await context.newPage()
+    await other.goto(host.url)
+    await other.getByText(/^Running, func-local/).waitFor({ timeout: PATIENCE_MS })
+    others.push(other)
+  }
+  const last = await context.newPage()
+  await last.goto(host.url)
+  await last.getByText('Too many pages of the console are open.').waitFor({ timeout: PATIENCE_MS })
+  const timer = await form('tick')
+  await timer.getByRole('button', { name: 'Run now' }).click()
+  await timer.getByText('information: past due: false').waitFor()
+  await others[0]?.close()
+  await last.getByText(/^Running, func-local/).waitFor({ timeout: PATIENCE_MS })
 })
 
 it('says when the host has gone, and goes on when it is back', async () => {

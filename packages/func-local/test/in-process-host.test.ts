@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import path from 'node:path'
 import { readConfiguration } from '../src/config/configuration.ts'
 import { ConfigurationError } from '../src/config/json-file.ts'
@@ -11,6 +11,7 @@ import { StoppedError } from '../src/host/app-runner.ts'
 import { writeApp, type TestApp } from './harness/app.ts'
 import { createFakeLog, type FakeLog } from './harness/fake-log.ts'
 import { until } from './harness/fake-storage.ts'
+import { freePort } from './harness/port.ts'
 import { WORKER_CHANNEL } from './harness/worker-channel.ts'
 
 /** A worker whose app is `functions.json` in its folder; it answers with its environment, or never. */
@@ -283,6 +284,22 @@ describe('a host in this process', () => {
     await failed
   })
 
+  test('an open page of the console does not hold up the end of a start', async () => {
+    const stopping = new AbortController()
+    const port = await freePort()
+    const log = createFakeLog()
+    const setup = { console: true, port, log, stopping: stopping.signal }
+    const failed = expect(start('{}', {}, setup)).rejects.toThrow(StoppedError)
+    const address = `http://127.0.0.1:${port}/admin/func-local/console/events`
+    const open = async (): Promise<Response> => await fetch(address).catch(open)
+    const events = await open()
+    stopping.abort()
+    await failed
+    // It has ended; it was not cut off.
+    expect(await events.text()).toContain('"phase":"loading"')
+    expect(log.lines.filter((line) => line.includes('Stopping'))).toEqual([])
+  })
+
   test('a stop without work is quick, and clean; the port is free', async () => {
     const { url, log } = await start(app(http('hello')))
     await answer(`${url}/api/hello`)
@@ -306,6 +323,23 @@ describe('a host in this process', () => {
     const text = await events.text()
     expect(text).toContain('"text":"Worker process started and initialized."')
     expect(log.lines).toHaveLength(before)
+  })
+
+  test('with another address the console is said where it answers, and nowhere else', async () => {
+    const all = await start(app(http('hello')), {}, { console: true, address: '0.0.0.0' })
+    expect(all.log.lines).toContain(`plain \thello: http://0.0.0.0:${all.port}/api/hello`)
+    const [line = ''] = all.log.lines.filter((one) => one.startsWith('plain Console: '))
+    const page = await fetch(line.replace('plain Console: ', ''), { headers: { accept: 'text/html' } })
+    expect(await page.text()).toContain('id="invocation-list"')
+    const [own] = Object.values(networkInterfaces()).flatMap((every = []) =>
+      every.filter(({ internal, family }) => !internal && family === 'IPv4'),
+    )
+    // Without a network there is no other address.
+    if (own === undefined) return
+    await host?.stop()
+    await files?.remove()
+    const { log } = await start(app(http('hello')), {}, { console: true, address: own.address })
+    expect(log.lines.filter((one) => one.includes('Console'))).toEqual([])
   })
 
   test('with a function at / says where the console is then', async () => {

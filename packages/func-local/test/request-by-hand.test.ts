@@ -52,6 +52,11 @@ describe('the HTTP request of a call by hand', () => {
     ],
     [
       'api/a',
+      { query: { a: ['1', 2], b: 'x', c: [] }, headers: { 'X-Who': ['me', 'you'], 'x-who': 'all', y: [] } },
+      { method: 'GET', path: '/api/a?a=1&a=2&b=x', headers: { 'x-who': 'me,you,all' }, body: '' },
+    ],
+    [
+      'api/a',
       { headers: { 'Content-Type': 'text/x' }, body: { a: 1 } },
       { method: 'POST', path: '/api/a', headers: { 'content-type': 'text/x' }, body: '{"a":1}' },
     ],
@@ -99,7 +104,9 @@ describe('the HTTP request of a call by hand', () => {
     ],
     ['api/{id:length(40)}', '', /needs values that fit/],
     ['api/a', { query: 'x' }, /"query" of its request must be an object of texts/],
-    ['api/a', { headers: { a: [1] } }, /"headers\.a" of its request must be a text/],
+    ['api/a', { headers: { a: {} } }, /"headers\.a" of its request must be a text, or an array of texts/],
+    ['api/a', { query: { a: [['x']] } }, /"query\.a" of its request must be a text, or an array of texts/],
+    ['api/{id}', { params: { id: ['x'] } }, /"params\.id" of its request must be a text\.$/],
   ])('%s with %j is refused', (template, data, reason) => {
     expect(() => request(template, data)).toThrow(reason)
   })

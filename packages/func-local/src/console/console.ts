@@ -50,6 +50,7 @@ export function createConsole(options: ConsoleOptions): HostConsole {
   const ring = createInvocationRing(options.invocations, log.redact)
   let endpoint: Promise<ConsoleEndpoint> | undefined
   let opened: ConsoleEndpoint | undefined
+  let isClosed = false
 
   return {
     log: record.log,
@@ -58,10 +59,15 @@ export function createConsole(options: ConsoleOptions): HostConsole {
       // Most starts need none of it.
       endpoint ??= import('./endpoint.ts').then(({ openConsole }) => openConsole(options, record, ring))
       opened = await endpoint
+      // It was closed while its code was loaded.
+      if (isClosed) opened.close()
       await opened.handle(request, response, target)
       return true
     },
-    close: () => opened?.close(),
+    close: () => {
+      isClosed = true
+      opened?.close()
+    },
   }
 }
 

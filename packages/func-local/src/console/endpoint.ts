@@ -172,7 +172,10 @@ export function openConsole(
   }
 
   function invocations(revision: number): InvocationChanges {
-    return { total: ring.total(), failed: ring.failed(), invocations: ring.changedSince(revision) }
+    return {
+      ...{ total: ring.total(), failed: ring.failed(), running: ring.running() },
+      invocations: ring.changedSince(revision),
+    }
   }
 }
 

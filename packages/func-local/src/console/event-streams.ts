@@ -22,7 +22,8 @@ interface Stream {
   revision: number
 }
 
-export const MOST_STREAMS = 8
+/** A browser opens six connections to a host over HTTP/1.1; the others are for what its pages ask for and for the app. */
+export const MOST_STREAMS = 4
 const OK = 200
 const TOO_MANY = 503
 /** Changes are told together: thousands of invocations a second are a few events. */

@@ -1,12 +1,14 @@
 import type { InvocationFeed, InvocationNews } from '../host/invocation-feed.ts'
 import type { TypedData } from '../protocol.ts'
 import type { InvocationDetails, InvocationSummary, Preview } from './messages.ts'
-import { beginning, previewOf } from './preview.ts'
+import { beginning, previewOf, type Redact } from './preview.ts'
 
 /** The latest invocations. What is kept of each is bounded, so that the memory is. */
 export interface InvocationRing {
   /** Those that have changed after a revision, in the order in which they began; the first revision is 0. */
   readonly changedSince: (revision: number) => readonly InvocationSummary[]
+  /** The ids of those that have not ended; one that others have pushed out is not among them. */
+  readonly running: () => readonly string[]
   readonly find: (id: string) => InvocationDetails | undefined
   /** Grows with each change. */
   readonly revision: () => number
@@ -24,7 +26,7 @@ export interface RingLimits {
   readonly characters: number
 }
 
-export const RING_LIMITS: RingLimits = { invocations: 100, lines: 200, characters: 16_384 }
+const RING_LIMITS: RingLimits = { invocations: 100, lines: 200, characters: 16_384 }
 const MOST_OUTPUTS = 20
 const GIST_CHARACTERS = 200
 const STACK_CHARACTERS = 4096
@@ -46,10 +48,13 @@ interface Kept {
   error: { readonly message: string; readonly stack: string } | undefined
 }
 
-/** Keeps the latest of what a feed tells, from now on; texts pass through `redact` when they are read. */
+/**
+ * Keeps the latest of what a feed tells, from now on. Texts pass through `redact` before they are cut, and again when they are
+ * read: a reload may have brought other secrets.
+ */
 export function createInvocationRing(
   feed: Pick<InvocationFeed, 'subscribe'>,
-  redact: (text: string) => string,
+  redact: Redact,
   limits: RingLimits = RING_LIMITS,
 ): InvocationRing {
   const ring = new Map<string, Kept>()
@@ -68,6 +73,7 @@ export function createInvocationRing(
   return {
     changedSince: (known) =>
       [...ring.values()].filter((kept) => kept.revision > known).map((kept) => summaryOf(kept, redact)),
+    running: () => [...ring.values()].filter(({ outcome }) => outcome === 'running').map(({ id }) => id),
     find: (id) => {
       const kept = ring.get(id)
       return kept === undefined ? undefined : detailsOf(kept, redact)
@@ -95,7 +101,7 @@ export function createInvocationRing(
     if (news.kind === 'log') addLine(kept, news.level, news.message)
     else if (kept.outputs.length < MOST_OUTPUTS) {
       const { name, type, isWritten, value } = news.output
-      kept.outputs.push({ name, type, isWritten, value: previewOf(value) })
+      kept.outputs.push({ name, type, isWritten, value: previewOf(value, redact) })
     }
     return kept
   }
@@ -120,21 +126,22 @@ export function createInvocationRing(
       kept.linesLeftOut += 1
       return
     }
-    const text = beginning(message, room)
+    const whole = redact(message)
+    const text = beginning(whole, room)
     kept.characters += text.length
-    kept.logs.push({ level, message: text.length < message.length ? `${text} …` : text })
+    kept.logs.push({ level, message: text.length < whole.length ? `${text} …` : text })
   }
 
   function end(kept: Kept, news: InvocationNews & { readonly kind: 'ended' }): Kept {
     kept.outcome = news.error === undefined ? 'succeeded' : 'failed'
     kept.milliseconds = news.milliseconds
     kept.status = news.returnValue?.http?.statusCode
-    kept.returned = returnedBy(kept, news.returnValue)
+    kept.returned = returnedBy(kept, news.returnValue, redact)
     if (news.error !== undefined) {
       const { message, stackTrace = '' } = news.error
       kept.error = {
-        message: beginning(message, STACK_CHARACTERS),
-        stack: beginning(stackTrace, STACK_CHARACTERS),
+        message: beginning(redact(message), STACK_CHARACTERS),
+        stack: beginning(redact(stackTrace), STACK_CHARACTERS),
       }
     }
     return kept
@@ -142,12 +149,12 @@ export function createInvocationRing(
 }
 
 /** What is not shown as a response or an output. */
-function returnedBy(kept: Kept, value: TypedData | undefined): Preview | undefined {
+function returnedBy(kept: Kept, value: TypedData | undefined, redact: Redact): Preview | undefined {
   if (value === undefined || value.http !== undefined) return undefined
-  return kept.outputs.some(({ name }) => name === '$return') ? undefined : previewOf(value)
+  return kept.outputs.some(({ name }) => name === '$return') ? undefined : previewOf(value, redact)
 }
 
-function summaryOf(kept: Kept, redact: (text: string) => string): InvocationSummary {
+function summaryOf(kept: Kept, redact: Redact): InvocationSummary {
   const { id, functionName, startedAt, outcome, milliseconds, status, logs, error } = kept
   const [gist = ''] = (error?.message ?? logs.at(-1)?.message ?? '').split('\n')
   return {
@@ -158,7 +165,7 @@ function summaryOf(kept: Kept, redact: (text: string) => string): InvocationSumm
   }
 }
 
-function detailsOf(kept: Kept, redact: (text: string) => string): InvocationDetails {
+function detailsOf(kept: Kept, redact: Redact): InvocationDetails {
   const shown = (value: Preview): Preview => ({ ...value, text: redact(value.text) })
   const { reason, linesLeftOut, returned, error } = kept
   return {

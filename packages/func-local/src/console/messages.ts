@@ -94,6 +94,12 @@ export interface InvocationChanges {
   /** How many have begun since the host started. */
   readonly total: number
   readonly failed: number
+  /**
+   * The ids of those that are kept and have not ended. Any other has ended, or is told again when it does: of many that end
+   * together, some are no longer kept when changes are told.
+   */
+  readonly running: readonly string[]
+  /** Those that have changed. */
   readonly invocations: readonly InvocationSummary[]
 }
 

@@ -16,25 +16,33 @@ export function beginning(text: string, characters: number): string {
   return Buffer.from(part, 'utf16le').toString('utf16le')
 }
 
-/** A text, or how it begins. */
-export function previewOfText(text: string): Preview {
-  const size = Buffer.byteLength(text)
-  const isCut = text.length > SHOWN_CHARACTERS
-  return { text: beginning(text, SHOWN_CHARACTERS), isHex: false, size, isCut }
+/** Hides secrets in a text; part of one could no longer be found, so that it comes before the cut. */
+export type Redact = (text: string) => string
+
+/** A text, or how it begins, without secrets. */
+export function previewOfText(whole: string, redact: Redact): Preview {
+  const size = Buffer.byteLength(whole)
+  const text = redact(whole)
+  return {
+    text: beginning(text, SHOWN_CHARACTERS),
+    isHex: false,
+    size,
+    isCut: text.length > SHOWN_CHARACTERS,
+  }
 }
 
-/** Bytes as text where they are text, else in hexadecimal. */
-export function previewOfBytes(bytes: Uint8Array): Preview {
+/** Bytes as text without secrets where they are text, else in hexadecimal. */
+export function previewOfBytes(bytes: Uint8Array, redact: Redact): Preview {
   if (isUtf8(bytes)) {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
-    return previewOfText(text)
+    return previewOfText(text, redact)
   }
   const shown = Buffer.from(bytes.subarray(0, SHOWN_BYTES)).toString('hex')
   return { text: shown, isHex: true, size: bytes.length, isCut: bytes.length > SHOWN_BYTES }
 }
 
-/** A value of a function. */
-export function previewOf(value: TypedData): Preview {
+/** A value of a function, without secrets. */
+export function previewOf(value: TypedData, redact: Redact): Preview {
   const text = value.string ?? value.json
-  return text === undefined ? previewOfBytes(bytesOf(value)) : previewOfText(text)
+  return text === undefined ? previewOfBytes(bytesOf(value), redact) : previewOfText(text, redact)
 }

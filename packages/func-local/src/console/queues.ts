@@ -4,7 +4,7 @@ import { resolveSettings } from '../binding-expression.ts'
 import { queueNameOf } from '../bindings/queue.ts'
 import { BindingError, requiredText, textOf, type NamedBinding } from '../host/function.ts'
 import type { LoadedFunction } from '../host/generation.ts'
-import { connectionKey, connectionName } from '../storage/connection.ts'
+import { connectionKey, connectionName, connectionSetting } from '../storage/connection.ts'
 import { nextStepOf, reasonOf, withTarget } from '../storage/errors.ts'
 import { decodeMessage, encodeMessage } from '../storage/queue-encoding.ts'
 import { inspectQueue } from '../storage/queue-inspection.ts'
@@ -12,7 +12,7 @@ import { readQueueOptions } from '../storage/queue-options.ts'
 import { openQueue } from '../storage/queues.ts'
 import { poisonQueueOf } from '../triggers/queue-listener.ts'
 import type { QueueLook, ShownMessage, ShownQueue } from './messages.ts'
-import { previewOfBytes, previewOfText } from './preview.ts'
+import { previewOfBytes, previewOfText, type Redact } from './preview.ts'
 
 /** What says where queues are, and how their messages are written. */
 export interface QueueConfiguration {
@@ -58,7 +58,7 @@ export function namedQueues(functions: Functions, settings: Settings): readonly 
       const key = `${connectionKey(settings, connection)} ${name}`
       let queue = found.get(key)
       if (queue === undefined) {
-        const id = `${connectionName(connection)}/${name}`
+        const id = `${connectionSetting(settings, connection)}/${name}`
         queue = { id, name, connection, readers: [], writers: [], isPattern }
         found.set(key, queue)
       }
@@ -116,7 +116,7 @@ export async function lookInto(
   queue: NamedQueue,
   isPoison: boolean,
   { settings, hostConfig }: QueueConfiguration,
-  redact: (text: string) => string,
+  redact: Redact,
 ): Promise<QueueLook> {
   const name = isPoison ? poisonQueueOf(queue.name) : queue.name
   if (name === undefined || queue.isPattern) return { kind: 'failed', reason: 'There is no such queue.' }
@@ -129,10 +129,9 @@ export async function lookInto(
       kind: 'messages',
       messages: messages.map(({ messageId, messageText, dequeueCount, insertedOn }): ShownMessage => {
         const bytes = decodeMessage(messageText, messageEncoding)
-        const body = bytes === undefined ? previewOfText(messageText) : previewOfBytes(bytes)
         return {
           ...{ id: messageId, dequeueCount, insertedAt: insertedOn.getTime() },
-          body: { ...body, text: redact(body.text) },
+          body: bytes === undefined ? previewOfText(messageText, redact) : previewOfBytes(bytes, redact),
           isDecoded: bytes !== undefined,
         }
       }),

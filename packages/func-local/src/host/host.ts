@@ -7,6 +7,7 @@ import { createAdminApi } from '../http/admin.ts'
 import type { ServerIdentity } from '../http/certificate.ts'
 import type { CorsPolicy } from '../http/cors.ts'
 import type { Keys } from '../http/keys.ts'
+import { localUrlHost, urlHost } from '../http/local-address.ts'
 import { createLoopback } from '../http/loopback.ts'
 import { openHttpServer } from '../http/server.ts'
 import type { LogEntry } from '../protocol.ts'
@@ -151,6 +152,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     log.info('Worker process started and initialized.')
     log.info(`Host lock lease acquired by instance ID '${instanceId}'.`)
   } catch (error) {
+    // The server waits for streams of open pages.
+    hostConsole?.close()
     await Promise.all([watcher?.close(), server.close()])
     throw error
   } finally {
@@ -195,12 +198,15 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   }
 
   function baseUrl(): string {
-    return `${scheme}://${options.address === '127.0.0.1' ? 'localhost' : options.address}:${server.port}`
+    return `${scheme}://${urlHost(options.address)}:${server.port}`
   }
 
+  /** Where the console answers: it is for this machine, by one of the machine's own names. */
   function announceConsole({ functions }: Generation): void {
+    const name = localUrlHost(options.address, server.address)
+    if (name === undefined) return
     const isTaken = functions.some(({ listener }) => listener.endpoint?.match('/') !== undefined)
-    log.plain(`Console: ${baseUrl()}${isTaken ? CONSOLE_PATH : '/'}`)
+    log.plain(`Console: ${scheme}://${name}:${server.port}${isTaken ? CONSOLE_PATH : '/'}`)
     log.plain('')
   }
 

@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as v from 'valibot'
 import { BindingError } from '../host/function.ts'
 import type { ByHandCaller, InputData, InvokeOptions, InvokeResult } from '../host/invoke-by-hand.ts'
+import type { Log } from '../host/log.ts'
+import { redactedResult } from '../host/redacted-result.ts'
 import { readJsonRequest } from './json-request.ts'
 import { writeStatus } from './response.ts'
 
@@ -23,9 +25,11 @@ const requestSchema = v.strictObject({
   fileName: v.optional(v.string()),
   /** Asks for the sample instead of a call. */
   sampleOnly: v.optional(v.boolean()),
+  /** Hides values of secrets in the settings, for a page that is shown to others too. */
+  hidesSecrets: v.optional(v.boolean()),
 })
 
-/** What `func-local invoke` asks a host to do. */
+/** What `func-local invoke` and the console ask a host to do. */
 export type InvokeRequest = v.InferOutput<typeof requestSchema>
 
 /** What it answers. */
@@ -46,7 +50,11 @@ export function toWire(data: string | Uint8Array): v.InferOutput<typeof value> {
 
 /** Calls a function by hand for another process of this machine. */
 export async function handleInvoke(
-  { appDirectory, byHand }: { readonly appDirectory: string; readonly byHand: ByHandCaller },
+  host: {
+    readonly appDirectory: string
+    readonly byHand: ByHandCaller
+    readonly log: Pick<Log, 'redact'>
+  },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -57,17 +65,30 @@ export async function handleInvoke(
     writeStatus(response, BAD_REQUEST)
     return
   }
-  if (parsed.output.appDirectory !== realpathSync(appDirectory)) {
+  if (parsed.output.appDirectory !== realpathSync(host.appDirectory)) {
     writeStatus(response, OTHER_APP)
     return
   }
-  const text = JSON.stringify(await answerTo(parsed.output, byHand))
+  const answer = await answerTo(parsed.output, host.byHand)
+  const isRedacted = parsed.output.hidesSecrets === true
+  const text = JSON.stringify(isRedacted ? redactedAnswer(answer, host.log.redact) : answer)
   if (response.destroyed) return
   response.writeHead(OK, {
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(text),
   })
   response.end(text)
+}
+
+function redactedAnswer(answer: InvokeAnswer, redact: Log['redact']): InvokeAnswer {
+  switch (answer.kind) {
+    case 'result':
+      return { kind: 'result', result: redactedResult(answer.result, redact) }
+    case 'sample':
+      return { kind: 'sample', sample: redact(answer.sample) }
+    case 'refused':
+      return { kind: 'refused', reason: redact(answer.reason) }
+  }
 }
 
 /** Does what is asked for. */

@@ -1,6 +1,7 @@
 import { isObject } from '../config/json-file.ts'
 import { BindingError } from '../host/function.ts'
 import type { HandRequest, HttpEndpoint } from '../registry.ts'
+import { joined } from './request.ts'
 import { parseRoute, type RouteParameter } from './route-template.ts'
 import { jsonIn } from '../json-text.ts'
 
@@ -9,6 +10,7 @@ interface DescribedRequest {
   readonly method?: unknown
   /** Values of the route's parameters. */
   readonly params?: unknown
+  /** A value is a text, or an array where the name comes several times; of headers, too. */
   readonly query?: unknown
   readonly headers?: unknown
   /** Text as it is, anything else as JSON. */
@@ -54,23 +56,20 @@ export function requestByHand(endpoint: HttpEndpoint, data: Buffer): HandRequest
   const described = describedIn(data)
   const body = described === undefined ? data : bodyOf(described.body)
   const method = methodOf(endpoint, described, body.length > 0)
-  const found = samplePath(endpoint, new Map(Object.entries(textsOf(described?.params, 'params'))))
+  const found = samplePath(endpoint, textsOf(described?.params, 'params'))
   if (found === undefined) {
     const names = parametersOf(endpoint).map(({ name }) => `"${name}": "…"`)
     throw new BindingError(
       `its route ${endpoint.route} needs values that fit: {"params": {${names.join(', ')}}}.`,
     )
   }
-  const query = new URLSearchParams(Object.entries(textsOf(described?.query, 'query'))).toString()
-  const headers = Object.fromEntries(
-    Object.entries(textsOf(described?.headers, 'headers')).map(([name, value]) => [
-      name.toLowerCase(),
-      value,
-    ]),
-  )
+  const query = new URLSearchParams()
+  for (const [name, values] of listsOf(described?.query, 'query'))
+    for (const value of values) query.append(name, value)
+  const headers = headersIn(described?.headers)
   if (body.length > 0 && headers['content-type'] === undefined && jsonIn(body) !== undefined)
     headers['content-type'] = 'application/json'
-  return { method, path: query === '' ? found.path : `${found.path}?${query}`, headers, body }
+  return { method, path: query.size === 0 ? found.path : `${found.path}?${query.toString()}`, headers, body }
 }
 
 function describedIn(data: Buffer): DescribedRequest | undefined {
@@ -94,17 +93,46 @@ function bodyOf(body: unknown): Buffer {
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
 }
 
-/** Numbers and truth values count as their text. @throws {BindingError} */
-function textsOf(values: unknown, what: string): Record<string, string> {
-  if (values === undefined || values === null) return {}
-  if (!isObject(values)) throw new BindingError(`"${what}" of its request must be an object of texts.`)
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => {
-      if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
-        throw new BindingError(`"${what}.${name}" of its request must be a text.`)
-      return [name, String(value)]
-    }),
+/** By lower-case name, as a function gets them. @throws {BindingError} */
+function headersIn(described: unknown): Record<string, string> {
+  const headers = new Map<string, readonly string[]>()
+  for (const [given, values] of listsOf(described, 'headers')) {
+    const name = given.toLowerCase()
+    if (values.length > 0) headers.set(name, [...(headers.get(name) ?? []), ...values])
+  }
+  return Object.fromEntries([...headers].map(([name, values]) => [name, joined(values)]))
+}
+
+/** @throws {BindingError} */
+function listsOf(values: unknown, what: string): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    entriesOf(values, what).map(([name, value]) => [
+      name,
+      (Array.isArray(value) ? value : [value]).map((one: unknown) =>
+        textIn(one, `${what}.${name}`, 'a text, or an array of texts'),
+      ),
+    ]),
   )
+}
+
+/** @throws {BindingError} */
+function textsOf(values: unknown, what: string): ReadonlyMap<string, string> {
+  return new Map(
+    entriesOf(values, what).map(([name, value]) => [name, textIn(value, `${what}.${name}`, 'a text')]),
+  )
+}
+
+function entriesOf(values: unknown, what: string): readonly [string, unknown][] {
+  if (values === undefined || values === null) return []
+  if (!isObject(values)) throw new BindingError(`"${what}" of its request must be an object of texts.`)
+  return Object.entries(values)
+}
+
+/** Numbers and truth values count as their text. */
+function textIn(value: unknown, what: string, needed: string): string {
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
+    throw new BindingError(`"${what}" of its request must be ${needed}.`)
+  return String(value)
 }
 
 /** The parameters of an endpoint's route. */

@@ -21,6 +21,8 @@ import { UnusableLimitsError } from './throttle.ts'
 /** Where the host listens. */
 export interface HttpServer {
   readonly port: number
+  /** The address that it listens on, `0.0.0.0` or `::` for all. */
+  readonly address: string
   /**
    * Frees the port at once; resolves when the requests under way have their responses, after ten seconds at the latest. What
    * is open then is cut off.
@@ -112,7 +114,9 @@ export async function openHttpServer(
   await listen(server, address)
   const bound = server.address()
   return {
-    port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
+    ...(typeof bound === 'object' && bound !== null
+      ? { port: bound.port, address: bound.address }
+      : { port: address.port, address: address.host }),
     close: connections.close,
     connect: (byHand) => {
       const [client, serverEnd] = connectedPair()

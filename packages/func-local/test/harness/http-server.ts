@@ -45,6 +45,8 @@ export interface ServerSetup {
   readonly cors?: CorsPolicy
   /** The key that `--enableAuth` asks for. */
   readonly key?: string
+  /** A text that the log hides. */
+  readonly secret?: string
   readonly address?: string
   /** Serves HTTPS with this. */
   readonly tls?: ServerIdentity
@@ -67,7 +69,11 @@ export interface TestServer {
 
 /** Opens the host's HTTP server with its admin API over functions that the test handles. */
 export async function serve(setup: ServerSetup): Promise<TestServer> {
-  const log = createFakeLog()
+  const { secret } = setup
+  const log: FakeLog = {
+    ...createFakeLog(),
+    redact: (text) => (secret === undefined ? text : text.replaceAll(secret, '***')),
+  }
   const settings = settingsOf(new Map(Object.entries(setup.settings ?? {})))
   const appDirectory = fileURLToPath(new URL('../fixtures/basic', import.meta.url))
   const hostConfig = readHostConfig(appDirectory, settings)

@@ -61,7 +61,8 @@ export function followStream(listener: StreamListener): () => void {
       const events = (rest + value).split('\n\n')
       rest = events.pop() ?? ''
       for (const event of events) {
-        const [, name = '', data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(event) ?? []
+        // JSON may hold U+2028 and U+2029, which end a line for `.` but not in a stream of events.
+        const [, name = '', data = ''] = /^event: (\w+)\ndata: (.*)$/s.exec(event) ?? []
         if (name === 'app') listener.app(JSON.parse(data) as AppState, !seen.has(name))
         else if (name === 'invocations')
           listener.invocations(JSON.parse(data) as InvocationChanges, !seen.has(name))

@@ -135,7 +135,7 @@ function httpParts(form: FunctionForm & { readonly kind: 'http' }): ReturnType<t
       const request = {
         method: method.value,
         params: Object.fromEntries(given.map(({ name, input }) => [name, input.value])),
-        query: Object.fromEntries(new URLSearchParams(query.value.replace(/^\?/, ''))),
+        query: grouped([...new URLSearchParams(query.value.replace(/^\?/, ''))]),
         headers: headersIn(headers.value),
         body: body.value,
       }
@@ -146,9 +146,9 @@ function httpParts(form: FunctionForm & { readonly kind: 'http' }): ReturnType<t
 }
 
 /** @throws {InputError} */
-function headersIn(text: string): Record<string, string> {
+function headersIn(text: string): Readonly<Record<string, readonly string[]>> {
   const lines = text.split('\n').filter((line) => line.trim() !== '')
-  return Object.fromEntries(
+  return grouped(
     lines.map((line) => {
       const [, name, value] = /^\s*([^\s:]+)\s*:\s*(.*?)\s*$/.exec(line) ?? []
       if (name === undefined || value === undefined)
@@ -156,6 +156,13 @@ function headersIn(text: string): Record<string, string> {
       return [name, value]
     }),
   )
+}
+
+/** The values of each name: it may come several times. */
+function grouped(entries: readonly (readonly [string, string])[]): Record<string, readonly string[]> {
+  const values = new Map<string, readonly string[]>()
+  for (const [name, value] of entries) values.set(name, [...(values.get(name) ?? []), value])
+  return Object.fromEntries(values)
 }
 
 function blobParts(form: FunctionForm & { readonly kind: 'blob' }): ReturnType<typeof partsOf> {

@@ -14,7 +14,7 @@ export type Data = NonNullable<InvokeRequest['data']>
 export class KeyNeededError extends Error {}
 
 /** The host did not do what it was asked for; the message says why. */
-export class HostError extends Error {}
+class HostError extends Error {}
 
 /** Remembers the key of a host with `--enableAuth` for as long as the tab is open. */
 export function useKey(key: string): void {
@@ -77,7 +77,7 @@ export async function sendMessage(queue: string, message: Data): Promise<void> {
 
 /** Calls a function. @throws {HostError} when it could not be called. */
 export async function invoke(asked: InvokeRequest): Promise<InvokeAnswer & { readonly kind: 'result' }> {
-  const answer = (await read(await post(INVOKE, asked))) as InvokeAnswer
+  const answer = (await read(await post(INVOKE, { ...asked, hidesSecrets: true }))) as InvokeAnswer
   if (answer.kind === 'result') return answer
   throw new HostError(answer.kind === 'refused' ? answer.reason : 'The host gave the sample.')
 }

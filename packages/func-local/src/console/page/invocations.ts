@@ -19,8 +19,9 @@ export function showInvocations(): (changes: InvocationChanges, isFirst: boolean
   const failedFilter = byId('filter-failed', HTMLInputElement)
   const pause = byId('pause', HTMLButtonElement)
   const rows = new Map<string, Row>()
-  /** What came during a pause. */
+  /** What came during a pause, as much of it as can be shown. */
   const held = new Map<string, InvocationSummary>()
+  let stillRun: ReadonlySet<string> = new Set()
   const announce = announcer(byId('announcement', HTMLElement))
 
   functionFilter.addEventListener('change', filter)
@@ -31,6 +32,7 @@ export function showInvocations(): (changes: InvocationChanges, isFirst: boolean
     if (isPaused) return
     for (const summary of held.values()) apply(summary)
     held.clear()
+    dropLost()
     pause.textContent = 'Pause'
   })
   byId('clear', HTMLButtonElement).addEventListener('click', () => {
@@ -39,23 +41,30 @@ export function showInvocations(): (changes: InvocationChanges, isFirst: boolean
     list.replaceChildren()
   })
 
-  return ({ total, failed, invocations }, isFirst) => {
+  return ({ total, failed, running, invocations }, isFirst) => {
     byId('counts', HTMLElement).textContent =
       total === 0 ? 'None yet.' : `${total} since the start, ${failed} failed.`
-    if (isFirst) dropLost(new Set(invocations.map(({ id }) => id)))
+    stillRun = new Set(running)
     if (pause.getAttribute('aria-pressed') === 'true') {
-      for (const summary of invocations) held.set(summary.id, summary)
-      pause.textContent = `Resume (${held.size} changed)`
+      for (const summary of invocations) hold(summary)
+      pause.textContent = `Resume (${held.size === MOST_ROWS ? `${MOST_ROWS} or more` : held.size} changed)`
       return
     }
     for (const summary of invocations) apply(summary)
+    dropLost()
     if (!isFirst) announce(invocations)
   }
 
-  /** What ran when a host ended will never end. */
-  function dropLost(there: ReadonlySet<string>): void {
+  function hold(summary: InvocationSummary): void {
+    held.set(summary.id, summary)
+    const [oldest] = held.keys()
+    if (held.size > MOST_ROWS && oldest !== undefined) held.delete(oldest)
+  }
+
+  /** What ran when a host ended will never end; of many that end together, the host may not have told every end. */
+  function dropLost(): void {
     for (const [id, { element, summary }] of rows) {
-      if (summary().outcome !== 'running' || there.has(id)) continue
+      if (summary().outcome !== 'running' || stillRun.has(id)) continue
       element.remove()
       rows.delete(id)
     }

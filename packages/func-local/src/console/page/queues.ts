@@ -5,16 +5,19 @@ import { look, queues } from './host-api.ts'
 
 const PAUSE_MS = 2000
 
+interface Card {
+  readonly element: HTMLElement
+  readonly shown: string
+  readonly update: (queue: ShownQueue) => void
+}
+
 /**
  * Shows the queues. Storage is asked only while somebody can see them: the page is in front, and this part of it in view.
  * Returns what asks at once, and what asks when somebody can see them.
  */
 export function showQueues(): { readonly now: () => void; readonly whenSeen: () => void } {
   const list = byId('queue-list', HTMLUListElement)
-  const cards = new Map<
-    string,
-    { readonly element: HTMLElement; readonly update: (queue: ShownQueue) => void }
-  >()
+  const cards = new Map<string, Card>()
   let isInView = false
   let isAsking = false
 
@@ -51,20 +54,27 @@ export function showQueues(): { readonly now: () => void; readonly whenSeen: () 
     }
     for (const queue of all) {
       const known = cards.get(queue.id)
-      if (known !== undefined) {
+      if (known?.shown === shownOf(queue)) {
         known.update(queue)
         continue
       }
       const card = cardOf(queue)
       cards.set(queue.id, card)
-      list.append(card.element)
+      if (known === undefined) list.append(card.element)
+      else known.element.replaceWith(card.element)
     }
     list.querySelector('.none')?.remove()
     if (all.length === 0) list.append(h('li', { class: 'none quiet' }, 'No function names a queue.'))
   }
 }
 
-function cardOf(first: ShownQueue): { element: HTMLElement; update: (queue: ShownQueue) => void } {
+/** What a card is made of: only depths and the error change without another card. */
+function shownOf({ name, connection, readers, writers, isPattern, poison }: ShownQueue): string {
+  return JSON.stringify([name, connection, readers, writers, isPattern, poison?.name])
+}
+
+function cardOf(first: ShownQueue): Card {
+  const shown = shownOf(first)
   const { id, name, connection, readers, writers, isPattern, poison } = first
   const users = [
     ...(readers.length > 0 ? [`read by ${readers.join(', ')}`] : []),
@@ -78,7 +88,7 @@ function cardOf(first: ShownQueue): { element: HTMLElement; update: (queue: Show
       h('span', { class: 'quiet' }, 'its name is made when a function runs'),
     ]
     const element = h('li', { class: 'card' }, h('div', { class: 'line' }, ...content), about)
-    return { element, update: () => undefined }
+    return { shown, element, update: () => undefined }
   }
   const own = lookButton(id, name, false)
   const poisoned = poison === undefined ? undefined : lookButton(id, poison.name, true)
@@ -91,7 +101,7 @@ function cardOf(first: ShownQueue): { element: HTMLElement; update: (queue: Show
   update(first)
   const parts = [own, ...(poisoned === undefined ? [] : [poisoned])]
   const content = parts.flatMap(({ button, region }) => [h('h3', {}, button), region])
-  return { element: h('li', { class: 'card' }, ...content, about, fault), update }
+  return { shown, element: h('li', { class: 'card' }, ...content, about, fault), update }
 }
 
 function lookButton(
