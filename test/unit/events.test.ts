@@ -75,6 +75,15 @@ describe('a batch of changes', () => {
     expect(sent).toStrictEqual(first)
   })
 
+  it('fails when an item fails in a way that nobody has thought of: it may be an order', async () => {
+    const odd = Object.defineProperty(stored(processed), 'item', {
+      get: () => {
+        throw new RangeError('odd')
+      },
+    })
+    await expect(sendEvents([odd], events)).rejects.toThrow(new RangeError('odd'))
+  })
+
   it('fails when one event cannot be sent, after all the others', async () => {
     failing = ['a1']
     const items = ['a1', 'b2', 'c3'].map((id) => stored({ ...processed, id }))
