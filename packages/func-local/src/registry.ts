@@ -213,6 +213,12 @@ export interface BindingScope {
   readonly resolve: (template: string) => string
 }
 
+/** A binding whose service is not here. */
+export interface Captured {
+  /** Why, where it could be: `'COSMOS' is not set`. */
+  readonly because?: string
+}
+
 /** A kind of input or output binding. */
 export interface BindingType {
   /** The binding type, `queue` for example; case-insensitive. */
@@ -223,8 +229,11 @@ export interface BindingType {
   readonly output?: (scope: BindingScope, value: TypedData) => Promise<void>
   /** Checks a binding's properties when the app loads. @throws {BindingError} */
   readonly check?: (binding: NamedBinding, services: Services) => void
-  /** Set where there is no such service here: an input is `undefined`, an output is shown in the log instead of written. */
-  readonly isCaptured?: true
+  /**
+   * Says of a binding whose service is not here: an input is `undefined`, an output is shown in the log instead of written.
+   * `undefined` where it is here.
+   */
+  readonly captured?: (binding: NamedBinding, settings: Settings) => Captured | undefined
 }
 
 /** A kind of trigger or binding whose code is loaded only for apps that have it. */

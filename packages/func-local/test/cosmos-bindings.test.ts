@@ -51,9 +51,8 @@ const found = (...pages: readonly (readonly unknown[])[]): void => {
 const written = (): unknown[] => account.requests.map(({ body }) => body)
 const partitionOf = (at = 0): unknown => account.requests[at]?.headers['x-ms-documentdb-partitionkey']
 
-test('cosmosDB is a binding of its own, not a captured one', () => {
+test('cosmosDB is a binding of its own', () => {
   expect(registry.binding('COSMOSDB')).toBe(cosmosBinding)
-  expect(registry.binding('COSMOSDB').isCaptured).toBeUndefined()
 })
 
 describe('a cosmosDB binding at the start', () => {
@@ -89,10 +88,6 @@ describe('a cosmosDB binding at the start', () => {
   })
 
   test.each<[Binding, RegExp]>([
-    [
-      { connection: 'OTHER' },
-      /^warning Cosmos DB connection configuration 'OTHER' does not exist\. .* OTHER__accountEndpoint/,
-    ],
     [{ connection: 'NAME' }, /^warning The Cosmos DB connection string in the setting 'NAME' is not valid/],
     [
       { databaseName: 'a/b' },
@@ -106,6 +101,16 @@ describe('a cosmosDB binding at the start', () => {
     check(binding)
     expect(services.log.lines).toEqual([expect.stringMatching(line)])
     expect(services.log.lines[0]?.endsWith(FAILS)).toBe(true)
+  })
+
+  test('without a connection is captured, because the setting is not there, and nothing else is said of it', () => {
+    check({ connection: 'OTHER' })
+    expect(services.log.lines).toEqual([])
+    const captured = (connection: string) =>
+      cosmosBinding.captured?.({ name: 'b', type: 'cosmosDB', connection }, services.settings)
+    expect(captured('OTHER')).toEqual({ because: "'OTHER' is not set" })
+    expect(captured('NAME')).toBeUndefined()
+    expect(captured('DB')).toBeUndefined()
   })
 
   test('warns of an id without a partition key, which finds next to nothing', () => {
@@ -486,12 +491,23 @@ describe('a failure', () => {
     )
   })
 
-  test('a missing connection is the extension’s message', async () => {
+  test('without a connection an input is undefined and an output is captured: nothing is asked or written', async () => {
     services = fakeServices({})
-    for (const work of [input({}), input({ id: '1' }), output(json({ id: '1' }))])
-      await expect(work).rejects.toThrow(
-        "Cosmos DB connection configuration 'DB' does not exist. Make sure that it is a defined App Setting",
-      )
+    expect(await input({})).toBeUndefined()
+    expect(await input({ id: '1' })).toBeUndefined()
+    await output(json({ id: '1' }))
+    expect(services.log.lines).toEqual([
+      expect.stringMatching(
+        /^information Output 'b' \(cosmosDB\) of 'Functions\.fn' is captured, not written: .*"id":"1"/,
+      ),
+    ])
+    expect(account.requests).toEqual([])
+  })
+
+  test('a connection that is not valid fails, and is not as if there were none', async () => {
+    services = fakeServices({ DB: 'AccountEndpoint=https://a/' })
+    for (const work of [input({}), output(json({ id: '1' }))])
+      await expect(work).rejects.toThrow('needs AccountEndpoint and AccountKey')
   })
 })
 

@@ -253,6 +253,28 @@ describe('what is said of functions on call', () => {
       "'a', 'b', 'c', 'd', 'e' and 1 more are on call only, although 'BUS' names a server and @azure/service-bus is installed: func-local does not listen to Service Bus. Call by hand: func-local invoke a",
       documents,
     ])
+    const item = { type: 'cosmosDB', name: 'b', connection: 'DB' }
+    const [one] = functions
+    if (one === undefined) throw new Error('There is none.')
+    const bound = {
+      ...one,
+      definition: {
+        ...one.definition,
+        inputs: [{ ...item, direction: 'in' as const }],
+        outputs: [
+          { ...item, direction: 'out' as const },
+          { type: 'sql', name: 'c', direction: 'out' as const },
+        ],
+      },
+    }
+    expect(describeOnCall([bound], registry, settings, directory).slice(1)).toEqual([
+      "Inputs of type cosmosDB ('a', because 'DB' is not set) are undefined here, because func-local does not read these services. Give one a value: func-local invoke a --input cosmosDB=@file.json",
+      "Outputs of type cosmosDB ('a', because 'DB' is not set), type sql ('a') are captured: the log shows them, and nothing is written to these services.",
+    ])
+    const there = settingsOf(new Map([['DB', 'AccountEndpoint=https://a/;AccountKey=a2V5']]))
+    expect(describeOnCall([bound], registry, there, directory).slice(1)).toEqual([
+      "Outputs of type sql ('a') are captured: the log shows them, and nothing is written to these services.",
+    ])
     const identity = settingsOf(new Map([['BUS__fullyQualifiedNamespace', 'x.servicebus.windows.net']]))
     expect(describeOnCall(functions, registry, identity, directory)[0]).toContain(
       "although 'BUS' names a server",
@@ -281,6 +303,12 @@ describe('a captured output in one line', () => {
     [{ bytes: Buffer.alloc(33, 0xff) }, `33 bytes, hexadecimal: ${'ff'.repeat(32)} …`],
     [{ string: 'é'.repeat(201) }, `402 bytes: ${'é'.repeat(200)} …`],
   ])('%j', (value, text) => {
-    expect(describeValue(value)).toBe(text)
+    expect(describeValue(value, (shown) => shown)).toBe(text)
+  })
+
+  test('a secret at the place where the text is cut is not shown in part', () => {
+    const value = { string: `${'x'.repeat(190)}secret-secret` }
+    const redact = (text: string): string => text.replaceAll('secret-secret', '***')
+    expect(describeValue(value, redact)).toBe(`203 bytes: ${'x'.repeat(190)}***`)
   })
 })

@@ -12,21 +12,25 @@ const SHOWN_BYTES = 32
 export function capturedBinding(type: string): BindingType {
   return {
     type,
-    isCaptured: true,
+    captured: () => ({}),
     input: () => Promise.resolve(undefined),
     output: ({ fn, binding, services }, value) => {
       services.log.write(
         `Function.${fn.name}`,
         'information',
-        `Output '${binding.name}' (${binding.type}) of 'Functions.${fn.name}' is captured, not written: ${describeValue(value)}`,
+        `Output '${binding.name}' (${binding.type}) of 'Functions.${fn.name}' is captured, not written: ${describeValue(value, services.log.redact)}`,
       )
       return Promise.resolve()
     },
   }
 }
 
-/** A value in one line: how large it is, and how it begins. */
-export function describeValue(value: TypedData): string {
+/**
+ * A value in one line: how large it is, and how it begins.
+ *
+ * @param redact hides secrets, before the text is cut: one that is cut in two would not be known
+ */
+export function describeValue(value: TypedData, redact: (text: string) => string): string {
   const bytes = bytesOf(value)
   const size = `${bytes.length} ${bytes.length === 1 ? 'byte' : 'bytes'}`
   if (bytes.length === 0) return size
@@ -35,7 +39,7 @@ export function describeValue(value: TypedData): string {
     return `${size}, hexadecimal: ${bytes.subarray(0, SHOWN_BYTES).toString('hex')}${more}`
   }
   // A line feed would begin a line of the log that looks like the host's own.
-  const text = bytes.toString('utf8').replaceAll('\r', '\\r').replaceAll('\n', '\\n')
+  const text = redact(bytes.toString('utf8')).replaceAll('\r', '\\r').replaceAll('\n', '\\n')
   return text.length > SHOWN_CHARACTERS ? `${size}: ${text.slice(0, SHOWN_CHARACTERS)} …` : `${size}: ${text}`
 }
 

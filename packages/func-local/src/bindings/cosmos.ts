@@ -8,17 +8,24 @@ import {
   type NamedBinding,
 } from '../host/function.ts'
 import type { TypedData } from '../protocol.ts'
-import type { BindingScope, BindingType, Services } from '../registry.ts'
-import { resolveCosmosConnection } from '../storage/cosmos-connection.ts'
+import type { Settings } from '../config/settings.ts'
+import type { BindingScope, BindingType, Captured, Services } from '../registry.ts'
+import {
+  cosmosConnectionName,
+  findCosmosConnection,
+  resolveCosmosConnection,
+} from '../storage/cosmos-connection.ts'
 import { queryItems, readItem, upsertItem } from '../storage/cosmos-items.ts'
 import { changesDates } from '../storage/cosmos-options.ts'
 import { containerTarget, createContainer, type ContainerPlace } from '../storage/cosmos.ts'
 import { reasonOf, statusOf, withTarget } from '../storage/errors.ts'
 import { cosmosNameFault } from '../storage/names.ts'
+import { capturedBinding } from './captured.ts'
 import { itemJson, itemOf, valuesOf } from './cosmos-items.ts'
 import { parameterized } from './cosmos-query.ts'
 import { warnOfInvalidName } from './name-warning.ts'
 
+const elsewhere = capturedBinding('cosmosDB')
 const NAMES = ['databaseName', 'containerName'] as const
 
 /**
@@ -31,11 +38,13 @@ const NAMES = ['databaseName', 'containerName'] as const
  */
 export const cosmosBinding: BindingType = {
   type: 'cosmosDB',
+  captured,
   check: (binding, services) => {
     const { settings } = services
     for (const property of NAMES) requiredText(binding, property)
     if (binding.direction === 'out') positiveNumberOf(binding, 'containerThroughput')
     else checkInput(binding, services)
+    if (captured(binding, settings) !== undefined) return
     warnOfInvalidName(services, () => {
       resolveCosmosConnection(settings, textOf(binding, 'connection'))
     })
@@ -46,6 +55,7 @@ export const cosmosBinding: BindingType = {
       })
   },
   input: async (scope) => {
+    if (isCaptured(scope)) return undefined
     const place = placeOf(scope)
     return await withTarget(containerTarget(place), async () => {
       const id = resolved(scope, 'id')
@@ -53,6 +63,10 @@ export const cosmosBinding: BindingType = {
     })
   },
   output: async (scope, value) => {
+    if (isCaptured(scope)) {
+      await elsewhere.output?.(scope, value)
+      return
+    }
     const values = valuesOf(value)
     if (values.length === 0) return
     const place = placeOf(scope)
@@ -68,6 +82,23 @@ export const cosmosBinding: BindingType = {
       }
     }
   },
+}
+
+/** Where its connection is not set, as with a trigger, which is on call then. */
+function captured(binding: NamedBinding, settings: Settings): Captured | undefined {
+  const connection = textOf(binding, 'connection')
+  try {
+    if (findCosmosConnection(settings, connection) !== undefined) return undefined
+  } catch (error) {
+    // One that is not valid fails each invocation.
+    if (error instanceof BindingError) return undefined
+    throw error
+  }
+  return { because: `'${cosmosConnectionName(connection)}' is not set` }
+}
+
+function isCaptured({ binding, services }: BindingScope): boolean {
+  return captured(binding, services.settings) !== undefined
 }
 
 function checkInput(binding: NamedBinding, services: Services): void {

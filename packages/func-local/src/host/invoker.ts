@@ -140,7 +140,12 @@ export function createAttempt(
       await type.output(scopeOf(binding), value)
       if (!invocations.isWatched()) continue
       const { name } = binding
-      const output = { name, type: binding.type, value, isWritten: type.isCaptured !== true }
+      const output = {
+        name,
+        type: binding.type,
+        value,
+        isWritten: type.captured?.(binding, services.settings) === undefined,
+      }
       invocations.publish({ invocationId, functionName: fn.name, kind: 'output', output })
     }
     return response

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import type { Registry } from '../registry.ts'
-import { isHttpOutput, textOf, type NamedBinding } from './function.ts'
+import { isHttpOutput, textOf, type FunctionDefinition, type NamedBinding } from './function.ts'
 import type { LoadedFunction } from './generation.ts'
 
 const SHOWN = 5
@@ -22,8 +22,8 @@ export function describeOnCall(
   return [
     ...services(enabled, settings, appDirectory),
     ...eventGridBlobs(enabled),
-    ...inputs(enabled, registry),
-    ...outputs(enabled, registry),
+    ...inputs(enabled, registry, settings),
+    ...outputs(enabled, registry, settings),
   ]
 }
 
@@ -87,14 +87,14 @@ function isFromEventGrid(trigger: NamedBinding): boolean {
   return textOf(trigger, 'source')?.toLowerCase() === 'eventgrid'
 }
 
-function inputs(functions: readonly LoadedFunction[], registry: Registry): string[] {
+function inputs(functions: readonly LoadedFunction[], registry: Registry, settings: Settings): string[] {
   const found = functions.flatMap(({ definition }) =>
-    definition.inputs
-      .filter(({ type }) => {
-        const binding = registry.binding(type)
-        return binding.isCaptured === true && !isDurableClient(type)
-      })
-      .map(({ type }) => ({ type, name: definition.name })),
+    capturedOf(
+      definition,
+      definition.inputs.filter(({ type }) => !isDurableClient(type)),
+      registry,
+      settings,
+    ),
   )
   const [first] = found
   if (first === undefined) return []
@@ -108,11 +108,14 @@ function isDurableClient(type: string): boolean {
   return /^(?:durableclient|orchestrationclient)$/i.test(type)
 }
 
-function outputs(functions: readonly LoadedFunction[], registry: Registry): string[] {
+function outputs(functions: readonly LoadedFunction[], registry: Registry, settings: Settings): string[] {
   const found = functions.flatMap(({ definition }) =>
-    definition.outputs
-      .filter((binding) => !isHttpOutput(binding) && registry.binding(binding.type).isCaptured === true)
-      .map(({ type }) => ({ type, name: definition.name })),
+    capturedOf(
+      definition,
+      definition.outputs.filter((binding) => !isHttpOutput(binding)),
+      registry,
+      settings,
+    ),
   )
   return found.length === 0
     ? []
@@ -121,11 +124,36 @@ function outputs(functions: readonly LoadedFunction[], registry: Registry): stri
       ]
 }
 
-/** `type sql ('a', 'b'), type serviceBus ('c')` */
-function kinds(found: readonly { readonly type: string; readonly name: string }[]): string {
-  const byType = new Map<string, Set<string>>()
-  for (const { type, name } of found) byType.set(type, (byType.get(type) ?? new Set()).add(name))
-  return [...byType].map(([type, names]) => `type ${type} (${listed([...names])})`).join(', ')
+/** A captured binding of a function. */
+interface CapturedBinding {
+  readonly type: string
+  /** The function. */
+  readonly name: string
+  readonly because: string | undefined
+}
+
+function capturedOf(
+  { name }: FunctionDefinition,
+  bindings: readonly NamedBinding[],
+  registry: Registry,
+  settings: Settings,
+): CapturedBinding[] {
+  return bindings.flatMap((binding) => {
+    const { type } = binding
+    const captured = registry.binding(type).captured?.(binding, settings)
+    return captured === undefined ? [] : [{ type, name, because: captured.because }]
+  })
+}
+
+/** `type sql ('a', 'b'), type cosmosDB ('c', because 'DB' is not set)` */
+function kinds(found: readonly CapturedBinding[]): string {
+  return [...Map.groupBy(found, ({ type, because = '' }) => `${type} ${because}`).values()]
+    .map((some) => {
+      const because = some[0]?.because
+      const why = because === undefined ? '' : `, because ${because}`
+      return `type ${some[0]?.type ?? ''} (${listed([...new Set(some.map(({ name }) => name))])}${why})`
+    })
+    .join(', ')
 }
 
 function listed(names: readonly string[]): string {

@@ -43,7 +43,8 @@ export function durableCall(
   if (orchestrator === undefined)
     return { status: NOT_FOUND, body: { message: `The app has no orchestrator '${name}'.` } }
   const own = orchestrator.definition.name
-  const input = body.length === 0 ? 'without an input' : `with the input ${describeValue({ bytes: body })}`
+  const input =
+    body.length === 0 ? 'without an input' : `with the input ${describeValue({ bytes: body }, log.redact)}`
   log.info(
     `The start of the orchestration '${own}', ${input}, is captured: func-local does not run orchestrations. Call by hand: func-local invoke ${own}`,
   )
