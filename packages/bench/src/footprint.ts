@@ -1,5 +1,5 @@
 import { startAzurite } from 'testkit/azurite'
-import { startBenchHost } from './host.ts'
+import { startBenchHost, type BenchHost } from './host.ts'
 import { openHttpLoad, requestBytes } from './httpLoad.ts'
 import { packageSize } from './package.ts'
 import { measurePairs } from './pairs.ts'
@@ -14,6 +14,24 @@ const CONCURRENCY = 16
 const MOST_PAIRS = 3
 const KB = 1024
 const MB = 1024 * 1024
+
+/** The worker's resident memory in bytes, after each of these numbers of calls. */
+export async function memoryAfter(
+  host: BenchHost,
+  request: Buffer,
+  numbers: readonly number[],
+): Promise<number[]> {
+  const load = await openHttpLoad(host.port, CONCURRENCY)
+  const bytes: number[] = []
+  let made = 0
+  for (const calls of numbers) {
+    await load.run(calls - made, request)
+    made = calls
+    bytes.push(await host.residentBytes())
+  }
+  load.close()
+  return bytes
+}
 
 /** The size of the package, and the memory of the worker. */
 export const footprint: Section = {
@@ -30,15 +48,7 @@ export const footprint: Section = {
         environment: { AzureWebJobsStorage: azurite.connectionString },
         firstCall: { path: ready, method: 'GET', status: 200 },
       })
-      const load = await openHttpLoad(host.port, CONCURRENCY)
-      const bytes: number[] = []
-      let made = 0
-      for (const calls of AFTER) {
-        await load.run(calls - made, request)
-        made = calls
-        bytes.push(await host.residentBytes())
-      }
-      load.close()
+      const bytes = await memoryAfter(host, request, AFTER)
       await host.stop()
       return bytes
     }

@@ -5,6 +5,7 @@ import { startCosmos } from 'testkit/cosmos'
 import { EVENTS_QUEUE, ORDERS_QUEUE, STORE_SETTING } from '../../../src/storage/names.ts'
 import { ORDER_STORES, type OrderStore } from '../../../src/storage/orderStore.ts'
 import { loadAndFirstCall, measureColdStart } from './coldStart.ts'
+import { memoryAfter } from './footprint.ts'
 import { startBenchHost, type BenchHost } from './host.ts'
 import { openHttpLoad, requestBytes, type LoadResult } from './httpLoad.ts'
 import { backlogOf, drainTime, fillQueue, oneQueue, type OrderQueues } from './orderQueue.ts'
@@ -166,15 +167,7 @@ export const STORE_SECTIONS: readonly Section[] = [
       const sides = await startSides(bench)
       const memory = (side: StoreSide) => async () => {
         const host = await startSide(bench, side)
-        const load = await openHttpLoad(host.port, 16)
-        const bytes: number[] = []
-        let made = 0
-        for (const calls of MEMORY_CALLS) {
-          await load.run(calls - made, PLACE)
-          made = calls
-          bytes.push(await host.residentBytes())
-        }
-        load.close()
+        const bytes = await memoryAfter(host, PLACE, MEMORY_CALLS)
         await host.stop()
         return bytes
       }
