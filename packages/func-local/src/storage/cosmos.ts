@@ -147,15 +147,7 @@ export function openChangeFeed(
   from: string | undefined,
 ): ChangeFeed {
   const [prefix = '', given] = SINCE.exec(from ?? '') ?? []
-  const isNew = from === undefined
-  const since =
-    given !== undefined
-      ? Number(given)
-      : start instanceof Date
-        ? start.getTime()
-        : isNew && start === 'now'
-          ? Date.now() - CLOCKS_MS
-          : undefined
+  const since = given === undefined ? beginningOf(start, from) : Number(given)
   let continuation = from?.slice(prefix.length)
   let iterator: ChangeFeedPullModelIterator<unknown> | undefined
   return {
@@ -197,6 +189,12 @@ export function openChangeFeed(
       throw error
     }
   }
+}
+
+/** Milliseconds of the time that a feed begins at; `undefined` when all changes count, or when it is not known any more. */
+function beginningOf(start: FeedStart, from: string | undefined): number | undefined {
+  if (start instanceof Date) return start.getTime()
+  return start === 'now' && from === undefined ? Date.now() - CLOCKS_MS : undefined
 }
 
 /** Whether an item was changed last before a time; `_ts` has whole seconds. */
